@@ -202,6 +202,11 @@ def parse_history(answer: Answer) -> tuple[JournalLine, ...]:
     return tuple(lines)
 
 
+def parse_switches(answer: Answer) -> tuple[tuple[JournalLine, ...], bool]:
+    """The lines of `switches`, as `parse_history` reads them, and whether the journal has no others."""
+    return parse_history(answer), not answer.of("more")
+
+
 def _length(text: str) -> int:
     if not text.isascii() or not text.isdigit() or len(text) > 15:
         raise ServerError(

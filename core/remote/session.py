@@ -31,6 +31,7 @@ from core.protocol.answers import (
     parse_history,
     parse_left,
     parse_sizes,
+    parse_switches,
 )
 from core.protocol.asked import to_line
 from core.protocol.facts import Facts
@@ -253,6 +254,11 @@ class Session:
             "history", str(lines), "yes" if brief else "no", title="its journal cannot be read", within=ANSWER_WITHIN
         )
         return self.placed(lambda: parse_history(answer))
+
+    def switches(self, lines: int) -> tuple[tuple[JournalLine, ...], bool]:
+        """The last lines of the journal that tell of switches, oldest first, and whether these are all there are."""
+        answer = self.ask("switches", str(lines), title="its journal cannot be read", within=ANSWER_WITHIN)
+        return self.placed(lambda: parse_switches(answer))
 
     # The lock, and what changes things without it.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -13,6 +14,8 @@ from core.events import OperationStarted, PlanMade, Switched
 from core.operations.past import read_history, read_log
 from tests.engine.commands import turnout, turnout_json
 from tests.engine.driving import at_rest, deploy_each, live, record
+from tui.view.fleet import FleetView, ServerView
+from tui.view.lived import LINES_READ, OlderLines
 
 
 def test_each_operation_is_told_once_with_why_and_its_events_are_kept(servers, project_factory, engine):
@@ -47,6 +50,39 @@ def test_each_operation_is_told_once_with_why_and_its_events_are_kept(servers, p
     alone = read_history(operator.fleet, 1)
     assert alone.entries[0].operation == found.entries[0].operation
     at_rest(fleet)
+
+
+def test_how_long_releases_lived_is_known_however_much_was_done_since(sshd, project_factory, engine):
+    project = project_factory([sshd])
+    operator = engine(project)
+    for tag in ("r1", "r2"):
+        deploy_each(operator, project, tag)
+    operator.rollback()
+    own = sshd.files / ".turnout"
+    switched = [
+        line
+        for text in (own / "journal.jsonl").read_text().splitlines()
+        if (line := json.loads(text))["what"] == "switch"
+    ]
+    task = {
+        "what": "end",
+        "operation": "f",
+        "kind": "run",
+        "who": "bo@desk",
+        "time": switched[-1]["time"],
+        "outcome": "done",
+    }
+    with (own / "journal.jsonl").open("a") as file:
+        file.writelines(f"{json.dumps(task)}\n" for _ in range(LINES_READ))
+    state = operator.fleet.inspect_one(sshd.alias)
+    assert not any(line.what == "switch" for line in state.journal), "a look reads too little"
+    lines, whole = operator.fleet.open(sshd.alias).switches(50)
+    view = FleetView.of("shop", "production", [ServerView(sshd.alias, state=state, at=1.0)])
+    lives = replace(view, older={sshd.alias: OlderLines(lines, whole=whole)}).lives
+    first, second, back = (line["time"] for line in switched)
+    assert lives["r1"].seconds(back + 60) == pytest.approx(second - first + 60)
+    assert lives["r2"].seconds(back + 60) == pytest.approx(back - second)
+    assert (lives["r1"].since, lives["r1"].first) == (back, first)
 
 
 def test_history_and_log_of_the_command(sshd, project_factory, engine):

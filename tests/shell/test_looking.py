@@ -183,6 +183,29 @@ def test_history_says_where_there_is_none_to_read(agent, filled):
     assert agent.done("history", "10", "no").of("unreadable") == [".turnout/journal.jsonl"]
 
 
+def test_switches_are_found_however_much_was_done_since(agent, filled):
+    switch = '{"what": "switch", "operation": "%02x", "tag": "r1"}'
+    restore = '{"what": "restore", "operation": "00", "tag": "r2"}'
+    told = [switch % 0, restore, switch % 1]
+    lines = [BEGUN, *told, *[END] * 30]
+    (filled / ".turnout/journal.jsonl").write_text("\n".join(lines) + "\n")
+    assert agent.done("switches", "3").lines == [f"journal {line}" for line in told]
+    assert agent.done("switches", "2").lines == ["more yes", *(f"journal {line}" for line in told[1:])]
+    assert agent.ask("switches", "1;").status == 1
+    (filled / ".turnout/journal.jsonl").write_text("\n".join(lines) + "\n" + f"{END}\n" * 200_000)
+    assert agent.done("switches", "3").lines == ["more yes"], "there may be switches before the 8 MB that are read"
+
+
+def test_switches_where_there_is_no_journal_to_read(agent, filled):
+    journal = filled / ".turnout/journal.jsonl"
+    journal.write_text(f"{END}\n")
+    assert agent.done("switches", "10").lines == []
+    journal.unlink()
+    assert agent.done("switches", "10").lines == []
+    journal.mkdir()
+    assert agent.done("switches", "10").lines == ["unreadable .turnout/journal.jsonl"]
+
+
 def test_events_of_an_operation_that_has_ended(agent, filled):
     reply = agent.done("events", "0", "0a1b")
     assert (reply.of("length"), reply.of("event")) == (["18"], ['{"event": "note"}'])

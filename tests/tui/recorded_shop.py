@@ -41,7 +41,10 @@ class RecordedServer:
         return self._manifests[tag]
 
     def history(self, lines: int, *, brief: bool) -> tuple[JournalLine, ...]:
-        return self._state.journal
+        return tuple(line for line in self._state.journal if line.what not in ("switch", "restore"))
+
+    def switches(self, lines: int) -> tuple[tuple[JournalLine, ...], bool]:
+        return tuple(line for line in self._state.journal if line.what in ("switch", "restore")), True
 
     def events(self, offset: int, operation: str) -> Events:
         told = (

@@ -11,6 +11,7 @@ import core
 from core.records import JournalLine
 from tests.tui.recorded import AGES, NOW, fleet_of, state, tag
 from tui.view.lived import LINES_READ, LivedFor, OlderLines
+from tui.view.matrix import deployed_at
 
 
 def switch(
@@ -114,6 +115,33 @@ def deployed(operation: str, index: int, ago: float, previous: int | None) -> Jo
     return switch(operation, index, ago, kind="deploy", previous=before)
 
 
+def test_the_time_before_the_switch_of_its_own_deploy_does_not_count() -> None:
+    """A plan is read, a deploy waits at the barrier for somebody: the record is older than the switch."""
+    held, next_one = deployed("a1", 1, AGES[1] - 7200.0, 2), deployed("a2", 0, 600.0, 1)
+    fleet = fleet_of(state("web1", 0, journal=(held, next_one)))
+    assert fleet.lives[tag(1)].seconds(NOW) == AGES[1] - 7200 - 600
+    assert fleet.lives[tag(2)].seconds(NOW) == AGES[2] - AGES[1] + 7200, "until that switch"
+    assert fleet.lives[tag(1)].first == NOW - (AGES[1] - 7200)
+    row = fleet.row(tag(1))
+    assert row is not None and deployed_at(row, fleet) == NOW - (AGES[1] - 7200)
+    first = fleet_of(state("web1", 1, journal=(replace(held, previous=""),)))
+    assert first.live_for(NOW) == LivedFor(AGES[1] - 7200.0)
+
+
+def test_when_it_was_live_first_is_not_told_where_it_may_have_been_live_before() -> None:
+    fleet = fleet_of(state("web1", 1, journal=filled(switch("a1", 1, 600.0, previous=tag(0)), begin=5000.0)))
+    row = fleet.row(tag(1))
+    assert row is not None and fleet.lives[tag(1)].first == 0.0
+    assert deployed_at(row, fleet) == row.created
+
+
+def test_lines_that_were_read_meet_a_look_in_the_last_switch_however_long_ago_it_was() -> None:
+    old, last = deployed("a1", 1, 90_000.0, 2), deployed("a2", 0, 80_000.0, 1)
+    fleet = fleet_of(state("web1", 0, journal=filled(begin=5000.0), transitions=(last,)))
+    told = replace(fleet, older={"web1": OlderLines((old, last), whole=True)})
+    assert told.lived(tag(1), NOW) == LivedFor(10_000.0)
+
+
 def test_a_switch_on_some_servers_ends_no_life_that_goes_on_elsewhere() -> None:
     first, second = deployed("a1", 1, 3600.0, 2), deployed("a1", 1, 3598.0, 2)
     moved = deployed("a2", 0, 600.0, 1)
@@ -134,7 +162,7 @@ def test_servers_that_follow_one_by_one_end_a_life_with_the_last() -> None:
     a, b = deployed("a1", 1, 3600.0, 2), deployed("a2", 0, 600.0, 1)
     late = replace(b, operation="a3", time=NOW - 2)
     lives = fleet_of(state("web1", 0, journal=(a, b)), state("web2", 0, journal=(a, late))).lives
-    assert lives[tag(1)].seconds(NOW) == 3600 - 2 + AGES[1] - AGES[0], "by its record it was live before, too"
+    assert lives[tag(1)].seconds(NOW) == 3600 - 2
     assert lives[tag(0)].since == NOW - 600
     back = fleet_of(state("web1", 1), state("web2", 1))
     assert back.live_for(NOW) is None, "who knows when they left the newer one"

@@ -14,8 +14,8 @@ from tui.view.recovery_lines import complete
 if TYPE_CHECKING:
     from core.fleet import Fleet
 
-LINES = 500
-"""Lines of a journal that are read: of a hundred operations or more."""
+SWITCHES = 500
+"""Switches that are read of a journal, the last ones."""
 SERVERS = 2
 """Servers that are asked: the others say the same of what was live."""
 
@@ -51,6 +51,6 @@ class Older:
 
 
 def _read(fleet: Fleet, names: Sequence[str]) -> dict[str, OlderLines]:
-    """By server that answers: the last lines of its journal."""
-    found = fleet.at_once(names, lambda name: fleet.open(name).history(LINES, brief=True)).results
-    return {name: OlderLines(lines, whole=len(lines) < LINES) for name, lines in found.items()}
+    """By server that answers: the last switches that its journal tells of."""
+    found = fleet.at_once(names, lambda name: fleet.open(name).switches(SWITCHES)).results
+    return {name: OlderLines(lines, whole=whole) for name, (lines, whole) in found.items()}

@@ -6,12 +6,14 @@ unless more of a journal was read later (OlderLines).
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence, Set
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from core.history import Life, lives_of_switches
+from core.plan import DEPLOY, PROMOTE
 from core.records import FleetRelease, JournalLine, ServerState
 from tui.view.formats import age, span
 
@@ -22,7 +24,7 @@ _SWITCHES = ("switch", "restore")
 
 
 class OlderLines(Struct, frozen=True):
-    """More of a server's journal than an inspection reads, the oldest line first. whole: there are none before it."""
+    """Switches of a server's journal, more than an inspection reads, the oldest first. whole: there are none before."""
 
     lines: tuple[JournalLine, ...]
     whole: bool = False
@@ -30,7 +32,8 @@ class OlderLines(Struct, frozen=True):
     def meets(self, state: ServerState) -> bool:
         """Whether no line is missing between these and those of a later look."""
         last = self.lines[-1] if self.lines else None
-        return last is None or any(_same_line(last, line) for line in state.journal) or not state.journal
+        known = (*state.journal, *state.transitions)  # the last switch is among them, however long ago it was
+        return last is None or any(_same_line(last, line) for line in known) or not known
 
 
 def _same_line(one: JournalLine, other: JournalLine) -> bool:
@@ -39,12 +42,14 @@ def _same_line(one: JournalLine, other: JournalLine) -> bool:
 
 class Lived(Struct, frozen=True):
     """When a release was live, in all. before: seconds that are over; since: when it became live (epoch), 0 where it
-    is not live; by, after: who switched to it the last time, and from what; at_least: it may have been live before
-    what was read; open: so may its present time have begun.
+    is not live; first: when it became live for the first time, 0 where that is unknown; by, after: who switched to it
+    the last time, and from what; at_least: it may have been live before what was read; open: so may its present time
+    have begun.
     """
 
     before: float = 0.0
     since: float = 0.0
+    first: float = 0.0
     by: str = ""
     after: str = ""
     at_least: bool = False
@@ -102,7 +107,7 @@ def lives(
     told = {state.server: _switches(state, known) for state in states}
     begun = min((lines[0].time for lines in told.values() if lines), default=float("inf"))
     current = {state.current for state in states}
-    recorded = [] if known else _by_records(rows, begun, current)
+    recorded = [] if known else _by_records(rows, begun, current, _made(told.values()))
     last = recorded[-1].tag if recorded else ""
     journaled = [each for state in states for each in _by_journal(told[state.server], state.current, last)]
     times = [*recorded, *journaled]
@@ -116,7 +121,7 @@ def lives(
     out = _in_all([*times, *filter(None, held)])
     for row in rows if known else ():
         if row.created < known and (row.tag in out or not (row.failed or row.never_live)):
-            out[row.tag] = replace(out.get(row.tag, Lived()), at_least=True)
+            out[row.tag] = replace(out.get(row.tag, Lived()), at_least=True, first=0.0)
     return out
 
 
@@ -134,7 +139,15 @@ def _in_all(times: Iterable[Life]) -> dict[str, Lived]:
         last = joined[-1]
         since = last.since if last.until is None else 0.0
         at_least = not all(life.begun for life in joined)
-        out[tag] = Lived(sum(life.seconds for life in joined), since, last.by, last.after, at_least, not last.begun)
+        out[tag] = Lived(
+            before=sum(life.seconds for life in joined),
+            since=since,
+            first=0.0 if at_least else joined[0].since,
+            by=last.by,
+            after=last.after,
+            at_least=at_least,
+            open=not last.begun,
+        )
     return out
 
 
@@ -178,12 +191,25 @@ def _joined(older: OlderLines, state: ServerState) -> tuple[JournalLine, ...]:
     return (*older.lines, *(line for line in state.journal if (line.what, line.operation, line.time) not in seen))
 
 
-def _by_records(rows: Sequence[FleetRelease], begun: float, current: Set[str]) -> list[Life]:
-    """What was live before the first switch that a journal tells of, as the records let expect it; oldest first."""
+def _made(told: Iterable[Sequence[JournalLine]]) -> frozenset[str]:
+    """The releases whose first switch belongs to the operation that made them: they were not live before that, however
+    long their plan was read, or their switch was held.
+    """
+    first: dict[str, JournalLine] = {}
+    for line in sorted(itertools.chain.from_iterable(told), key=lambda line: line.time):
+        first.setdefault(line.tag, line)
+    return frozenset(tag for tag, line in first.items() if line.kind in (DEPLOY, PROMOTE))
+
+
+def _by_records(rows: Sequence[FleetRelease], begun: float, current: Set[str], made: Set[str]) -> list[Life]:
+    """What was live before the first switch that a journal tells of, as the records let expect it; oldest first. made:
+    releases that were not.
+    """
     switches = sorted(
         (row.record.created, row.tag, row.record.by)
         for row in rows
         if row.record is not None and row.record.created < begun and not row.failed and not row.never_live
+        if row.tag not in made
     )
     found = list(lives_of_switches(switches))
     if found:

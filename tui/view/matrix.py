@@ -66,7 +66,15 @@ def row_line(
 def times_of(row: FleetRelease, fleet: FleetView, now: float) -> str:
     """What of a row changes as time goes on: how long ago it was deployed, and how long it was live."""
     lived = fleet.lived(row.tag, now)
-    return f"{ago(max(now - row.created, 0))} {lived.words if lived else ''}"
+    return f"{ago(max(now - deployed_at(row, fleet), 0))} {lived.words if lived else ''}"
+
+
+def deployed_at(row: FleetRelease, fleet: FleetView) -> float:
+    """When a release became live for the first time; one of which that is unknown, or that never was: when it was made.
+    Between the two a plan was read, files were sent, and perhaps somebody was waited for.
+    """
+    life = fleet.lives.get(row.tag)
+    return (life.first if life else 0.0) or row.created
 
 
 def table_lines(fleet: FleetView, cells: int, glyphs: Glyphs, now: float) -> list[Line]:
@@ -96,7 +104,8 @@ def _cell(
         who = record.by if record else row.told.who if row.told else ""
         return one_line(who).partition("@")[0], "dim"
     if name == "deployed":
-        return ago(max(now - row.created, 0)) if row.created else "", "dim"
+        when = deployed_at(row, fleet)
+        return ago(max(now - when, 0)) if when else "", "dim"
     if name == "lived":
         return _lived(row, fleet, layout, glyphs, now), role if row.tag == fleet.live else "dim"
     return size(record.bytes) if record and record.bytes else "", "dim"
