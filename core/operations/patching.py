@@ -1,10 +1,12 @@
-"""Changed files that travel as patches: of what a deploy-cache holds, if this machine still has that, too."""
+"""Changed files that travel as patches: of what a deploy-cache holds, if this machine still has that, or sums of it."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import partial
+from typing import BinaryIO
 
 from core.config import Project
 from core.errors import TurnoutError
@@ -13,14 +15,20 @@ from core.manifest import Difference, Manifest
 from core.operations.fan_out import has_zstd
 from core.records import Record, ServerState
 from core.source import tree_without_build
+from core.source.sums import KeptSums
 from core.source.tree import Tree
-from core.tar.patches import Patches
+from core.sums import Run, matched
+from core.tar.patches import Patches, read_at
 
 NEAR = 0.005
 """Seconds of a round trip up to which files travel fast."""
 WORTH_NEAR = 16 << 20
 """Bytes of changed files from which patches pay over such a way: to find the old content, and to ask the server for one
 thing more, takes as long as to send this much."""
+
+
+FEW = 1 / 32
+"""What is new of a file, at most, for its sums to be enough: where more is, the old content makes smaller patches."""
 
 
 class Patching:
@@ -72,18 +80,40 @@ class Patching:
             self.bytes = sum(entries[path].size for path in self.whole) + patches.sent
 
     def _fill(self, patches: Patches, cancel: Cancel) -> None:
-        entries, mtime = self._tree.manifest.entries, self._tree.mtime
-        changed = [path for path in self._paths if self._old.entries[path].content != entries[path].content]
-        before = self._earlier(changed, cancel) if changed else None
+        entries, later = self._tree.manifest.entries, []
         for path in self._paths:
             with self._tree.open(path) as new:
-                when = int(os.fstat(new.fileno()).st_mtime) if mtime is None else mtime
-                if path not in changed:
-                    patches.add_same(path, entries[path], when)
-                elif before is not None and same_content(before.manifest, self._old, path):
+                if self._old.entries[path].content == entries[path].content:
+                    patches.add_same(path, entries[path], self._when(new))
+                    continue
+                runs = self._runs(path, new, cancel)
+                if runs is not None and sum(run.size for run in runs if run.old < 0) <= FEW * entries[path].size:
+                    patches.add_matched(path, entries[path], self._when(new), runs, new, cancel.check)
+                else:
+                    later.append((path, runs))
+        before = self._earlier([path for path, _ in later], cancel) if later else None
+        for path, runs in later:
+            with self._tree.open(path) as new:
+                if before is not None and same_content(before.manifest, self._old, path):
                     with before.open(path) as old:
                         size = self._old.entries[path].size
-                        patches.add(path, entries[path], when, old, size, new, cancel.check)
+                        patches.add(path, entries[path], self._when(new), old, size, new, cancel.check)
+                elif runs is not None:
+                    patches.add_matched(path, entries[path], self._when(new), runs, new, cancel.check)
+
+    def _when(self, file: BinaryIO) -> int:
+        """The modification time that a file gets on the servers."""
+        return int(os.fstat(file.fileno()).st_mtime) if self._tree.mtime is None else self._tree.mtime
+
+    def _runs(self, path: bytes, file: BinaryIO, cancel: Cancel) -> list[Run] | None:
+        """What a changed file is made of, by the sums of both contents; None where they are not kept."""
+        kept = KeptSums(self._project.settings.cache)
+        before, now = self._old.entries[path], self._tree.manifest.entries[path]
+        old = kept.of(before.content, before.size)
+        new = kept.of(now.content, now.size) if old else None
+        if old is None or new is None:
+            return None
+        return matched(old, new, partial(read_at, file), cancel.check)
 
     def _earlier(self, paths: Sequence[bytes], cancel: Cancel) -> Tree | None:
         """The tree that the deploy-caches came from, as far as this machine has it; the files of `paths` at hand."""

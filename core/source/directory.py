@@ -15,6 +15,7 @@ from core.source.build import build, turnout_variables
 from core.source.folder import Hashes, part_of, scan
 from core.source.kinds import Introduction, Unversioned, place
 from core.source.selection import excluding
+from core.source.sums import KeptSums
 from core.source.tree import Tree
 
 _BUILT_FOLDERS = ("dist", "build", "public", "_site")
@@ -63,7 +64,8 @@ class DirectorySource(Unversioned):
         part = part_of(folder.resolve(), project.source.publish)
         file = project.settings.cache / "hashes" / hashlib.sha256(os.fsencode(part)).hexdigest()[:16]
         hashes = Hashes.load(file)
-        manifest = scan(part, cancel, excluded=excluding(project.source.exclude), hashes=hashes, as_it_is=True)
+        excluded, sums = excluding(project.source.exclude), KeptSums(project.settings.cache)
+        manifest = scan(part, cancel, excluded=excluded, hashes=hashes, sums=sums, as_it_is=True)
         return Tree(
             folder=part,
             manifest=manifest,

@@ -24,7 +24,9 @@ from core.jobs import Cancel
 from core.manifest import EXECUTABLE, FILE, FOLDER, FOLDER_ENTRY, Entry, Manifest, closed, link
 from core.source.selection import Excluded, not_a_folder, nothing
 from core.source.store import write_whole
+from core.source.sums import SUMS_FROM, KeptSums
 from core.source.tree import STAMP_BYTES, Stamp, stamp_of, touched
+from core.sums import Summing
 from core.text import count, show_path, some_lines
 
 SETTLED = 2_000_000_000
@@ -125,10 +127,12 @@ def scan(
     *,
     excluded: Excluded = nothing,
     hashes: Hashes | None = None,
+    sums: KeptSums | None = None,
     as_it_is: bool = False,
 ) -> Manifest:
     """The manifest of a folder, without what is excluded.
 
+    sums       where those of large files are kept
     as_it_is   it is a person's own folder: private files stay private, and `.git` at its top is left out. Files made by
                git or a build have the modes that the umask left, so of them only execute bits count
 
@@ -141,7 +145,7 @@ def scan(
     _list(top, b"", listing, excluded, cancel, skip=b".git" if as_it_is else b"", modes=as_it_is)
     settled = listing.settled
     kept = len(settled)
-    for path, stamp, entry, problem in _hash_all(top, listing.files, cancel):
+    for path, stamp, entry, problem in _hash_all(top, listing.files, sums, cancel):
         if problem:
             listing.unreadable.append(problem)
             continue
@@ -205,7 +209,7 @@ def _list(
 _Hashed = tuple[bytes, Stamp, Entry, str]
 
 
-def _hash_all(top: bytes, files: list[_File], cancel: Cancel) -> Iterator[_Hashed]:
+def _hash_all(top: bytes, files: list[_File], sums: KeptSums | None, cancel: Cancel) -> Iterator[_Hashed]:
     """Path, stamp, entry and problem ("" for none) of each file; the list is empty then. Several threads: hashing
     releases the GIL.
     """
@@ -215,7 +219,7 @@ def _hash_all(top: bytes, files: list[_File], cancel: Cancel) -> Iterator[_Hashe
         for number, file in enumerate(share):
             if number % 64 == 0 or file.size > _WHOLE:
                 cancel.check()
-            out.append(_hash(top, file))
+            out.append(_hash(top, file, sums))
         return out
 
     if len(files) < 16 and sum(file.size for file in files) < 4 * _WHOLE:
@@ -230,18 +234,20 @@ def _hash_all(top: bytes, files: list[_File], cancel: Cancel) -> Iterator[_Hashe
                 yield from share
 
 
-def _hash(top: bytes, file: _File) -> _Hashed:
+def _hash(top: bytes, file: _File, sums: KeptSums | None) -> _Hashed:
     """Read and hash one file; again where it changed meanwhile. A file that keeps changing is a problem."""
     path, stamp, size = file.path, file.stamp, file.size
     try:
         for _ in range(_ATTEMPTS):
             handle = os.open(top + path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
             try:
-                digest = _digest(handle, size)
+                digest, summing = _digest(handle, size)
                 facts = os.fstat(handle)
             finally:
                 os.close(handle)
             if stamp_of(facts) == stamp:
+                if sums and summing:
+                    sums.keep(summing)
                 return path, stamp, Entry(file.kind, size, digest, file.closed), ""
             stamp, size = stamp_of(facts), facts.st_size
     except OSError as error:
@@ -249,16 +255,16 @@ def _hash(top: bytes, file: _File) -> _Hashed:
     return path, stamp, FOLDER_ENTRY, f"{show_path(path)}: it changes while it is read"
 
 
-def _digest(handle: int, size: int) -> str:
-    if size < _WHOLE:
+def _digest(handle: int, size: int) -> tuple[str, Summing | None]:
+    if size <= SUMS_FROM:
         # One byte more than expected: a file that grew is noticed, and no buffer is larger than the file.
-        return hashlib.sha256(os.read(handle, size + 1)).hexdigest()
-    digest = hashlib.sha256()
+        return hashlib.sha256(os.read(handle, size + 1)).hexdigest(), None
+    digest = Summing()
     buffer = bytearray(_WHOLE)
     view = memoryview(buffer)
     while read := os.readv(handle, [view]):
         digest.update(view[:read])
-    return digest.hexdigest()
+    return digest.hexdigest(), digest
 
 
 def _complain(folder: Path, listing: _Listing) -> None:

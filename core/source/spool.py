@@ -15,6 +15,8 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from core.source.sums import KeptSums
+from core.sums import Summing
 from core.tar.reader import Buffer
 
 _BUFFER = 1 << 20
@@ -25,10 +27,12 @@ class Spool:
     once it is filled.
 
     folder  on whose file system it lies
+    sums    where those of large files are kept
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, sums: KeptSums | None = None) -> None:
         self.place = str(folder)
+        self._sums = sums
         self._file = tempfile.TemporaryFile(dir=folder, buffering=_BUFFER)  # noqa: SIM115  # lives as long as we do
         weakref.finalize(self, self._file.close)
         self._length = 0
@@ -70,6 +74,10 @@ class Spool:
         yield write
         self._numbers[path] = len(self._places)
         self._places.extend((begin, self._length))
+
+    def summed(self, summing: Summing) -> None:
+        if self._sums:
+            self._sums.keep(summing)
 
     def settle(self) -> None:
         """It is filled: from now on it can be read. OSError where not all of it could be written."""
@@ -113,6 +121,9 @@ class Part:
 
     def file(self, path: bytes, *, executable: bool, when: int) -> AbstractContextManager[Callable[[Buffer], None]]:
         return self._spool.file(self._start + path, executable=executable, when=when)
+
+    def summed(self, summing: Summing) -> None:
+        self._spool.summed(summing)
 
     def read(self, path: bytes, most: int) -> bytes:
         return self._spool.read(self._start + path, most)

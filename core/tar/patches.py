@@ -5,6 +5,9 @@ with the old content around that place as its dictionary. So neither side needs 
 of any version can unpack them (`zstd -D`, which takes dictionaries up to 32 MB). Only the SHA-256 of the whole result
 tells whether it is right.
 
+Where only the sums of the old content are left (core.sums), ranges are blocks of 16 kB, and what is new is packed
+without a dictionary.
+
 They travel in the upload's tar stream, as files of `incoming/patches`; patch.sh says what its `list` holds.
 """
 
@@ -21,6 +24,7 @@ from msgspec import Struct
 
 from core import layout
 from core.manifest import Entry
+from core.sums import BLOCK, Run
 from core.tar.writer import CHUNK, Chunk, blob, header, padding
 from core.tar.zstd import zstd_library
 from core.text import read_word, touch_time
@@ -51,15 +55,34 @@ class Range(Struct, frozen=True):
     count: int
     piece: int = -1
 
+    @property
+    def line(self) -> str:
+        """As patch.sh reads it."""
+        return f"copy {self.skip} {self.count}" if self.piece < 0 else f"piece {self.skip} {self.count} {self.piece}"
+
+
+class Part(Struct, frozen=True):
+    """`count` units from `skip` on of what the piece `piece` holds, and `rest` bytes behind them."""
+
+    piece: int
+    skip: int
+    count: int
+    rest: int
+
+    @property
+    def line(self) -> str:
+        return f"part {self.piece} {self.skip} {self.count} {self.rest}"
+
 
 class Patch(Struct, frozen=True):
-    """How a file is made of its old content; `sent` bytes travel for it."""
+    """How a file is made of its old content; `sent` bytes travel for it, and `unit` bytes count as one."""
 
     path: bytes
     entry: Entry
     mtime: int
-    ranges: Sequence[Range]
+    ranges: Sequence[Range | Part]
     sent: int
+    unit: int = UNIT
 
 
 @dataclass
@@ -112,6 +135,47 @@ class Patches:
         self.made.append(Patch(path, entry, mtime, joined(ranges), sent))
         return True
 
+    def add_matched(
+        self, path: bytes, entry: Entry, mtime: int, runs: Sequence[Run], new: BinaryIO, look: Look
+    ) -> bool:
+        """Make the patch of a file of which `runs` tells what stays; otherwise as `add`."""
+        before = len(self._ends)
+        ranges: list[Range | Part] = []
+        fresh = bytearray()
+        place = 0
+
+        def pack() -> int:
+            if not fresh:
+                return 0
+            frame = _compressed(bytes(fresh), b"")
+            fresh.clear()
+            self._keep(frame)
+            return len(frame)
+
+        sent = 0
+        for run in runs:
+            end = place + run.size
+            if run.old >= 0:
+                ranges.append(Range(run.old, -(-run.size // BLOCK)))
+                place = end
+            while place < end:
+                look()
+                count, rest = divmod(min(end - place, RANGE - len(fresh)), BLOCK)
+                ranges.append(Part(len(self._ends), len(fresh) // BLOCK, count, rest))
+                fresh += read_at(new, place, count * BLOCK + rest)
+                fresh += bytes(-len(fresh) % BLOCK)
+                place += count * BLOCK + rest
+                if len(fresh) >= RANGE:
+                    sent += pack()
+            if sent > SMALLER * entry.size:
+                break
+        sent += pack()
+        if sent > SMALLER * entry.size:
+            self._drop(before)
+            return False
+        self.made.append(Patch(path, entry, mtime, ranges, sent, BLOCK))
+        return True
+
     def add_same(self, path: bytes, entry: Entry, mtime: int) -> None:
         """A file whose content the server has already, under another mode."""
         self.made.append(Patch(path, entry, mtime, [Range(0, -(-entry.size // UNIT))], 0))
@@ -140,10 +204,7 @@ class Patches:
         for patch in self.made:
             when, path = touch_time(patch.mtime), read_word(patch.path)
             lines.append(f"file {patch.entry.content} {patch.entry.mode:o} {when} {path}")
-            for each in patch.ranges:
-                words = f"{each.skip} {each.count}"
-                lines.append(f"copy {words}" if each.piece < 0 else f"piece {words} {each.piece}")
-            lines.append("end")
+            lines += [f"unit {patch.unit}", *(each.line for each in patch.ranges), "end"]
         return "".join(f"{line}\n" for line in lines)
 
     def _keep(self, frame: bytes) -> None:
@@ -168,11 +229,11 @@ class _Matcher:
 
     def match(self, place: int, size: int) -> tuple[Range, bytes | None]:
         """What a range is made of, and its frame; None where it is copied."""
-        wanted = _read(self._new, place, size)
+        wanted = read_at(self._new, place, size)
         there = place + self._shift
         if there % UNIT == 0 and there >= 0 and there + size <= self._size:
             ends_there = there + size == self._size
-            if (size % UNIT == 0 or ends_there) and _read(self._old, there, size) == wanted:
+            if (size % UNIT == 0 or ends_there) and read_at(self._old, there, size) == wanted:
                 return Range(there // UNIT, -(-size // UNIT)), None
         found, frame = self._squeeze(wanted, there)
         if len(frame) > size // 2 and self._looks < _LOOKS and size >= _PROBE:
@@ -189,7 +250,7 @@ class _Matcher:
         """A range as a frame, with the old content around a place."""
         begin = min(max(0, there - AROUND), self._size) // UNIT * UNIT
         end = min(-(-max(0, there + len(wanted) + AROUND) // UNIT) * UNIT, self._size)
-        near = _read(self._old, begin, end - begin) if end > begin else b""
+        near = read_at(self._old, begin, end - begin) if end > begin else b""
         # A content that begins like a dictionary of zstd's own making would be taken for one.
         if near[:4] == b"\x37\xa4\x30\xec" or len(near) < 8:
             near = b""
@@ -202,7 +263,7 @@ class _Matcher:
         if probe.count(probe[0]) == len(probe):
             return None  # a run of one byte is everywhere
         for begin in range(0, self._size, RANGE):
-            at = _read(self._old, begin, min(RANGE + _PROBE, self._size - begin)).find(probe)
+            at = read_at(self._old, begin, min(RANGE + _PROBE, self._size - begin)).find(probe)
             if at >= 0:
                 return begin + at - middle
         return None
@@ -234,7 +295,7 @@ def joined(ranges: Sequence[Range]) -> list[Range]:
     return out
 
 
-def _read(file: BinaryIO, place: int, size: int) -> bytes:
+def read_at(file: BinaryIO, place: int, size: int) -> bytes:
     """Exactly these bytes, or those up to the end of a file that was cut meanwhile."""
     file.seek(place)
     parts: list[bytes] = []

@@ -15,6 +15,7 @@ from core.errors import SourceError
 from core.gathering import Gathering
 from core.jobs import Cancel
 from core.manifest import EXECUTABLE, FILE, FOLDER, FOLDER_ENTRY, Entry, is_inside, link
+from core.sums import Summing
 from core.text import show_path
 
 _BLOCK = 512
@@ -49,6 +50,9 @@ class Sink(Protocol):
 
     def file(self, path: bytes, *, executable: bool, when: int) -> AbstractContextManager[Callable[[Buffer], None]]:
         """A file: what takes its content piece by piece. when: seconds since the epoch."""
+
+    def summed(self, summing: Summing) -> None:
+        """What came out of hashing a large file."""
 
 
 Buffer = bytes | memoryview
@@ -147,11 +151,11 @@ def _file(stream: BinaryIO, member: Member, sink: Sink, cancel: Cancel) -> tuple
     with sink.file(member.path, executable=executable, when=member.time) as write:
         if member.size <= _WHOLE:
             content = memoryview(_read(stream, rounded(member.size)))[: member.size]
-            digest = hashlib.sha256(content)
+            digest: Summing | hashlib._Hash = hashlib.sha256(content)
             write(content)
             pointer = member.size < 1024 and bytes(content[: len(_POINTER)]) == _POINTER
         else:
-            digest = hashlib.sha256()
+            digest = Summing()
             left = member.size
             while left:
                 cancel.check()
@@ -160,6 +164,7 @@ def _file(stream: BinaryIO, member: Member, sink: Sink, cancel: Cancel) -> tuple
                 write(piece)
                 left -= len(piece)
             _read(stream, rounded(member.size) - member.size)
+            sink.summed(digest)
     return Entry(EXECUTABLE if executable else FILE, member.size, digest.hexdigest()), pointer
 
 

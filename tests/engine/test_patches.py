@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import itertools
 import os
+import shutil
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +15,7 @@ from core.errors import Cancelled, ConnectError
 from core.events import Note, UploadProgress
 from core.operations import patching
 from core.remote import launch
+from core.sums import Summing
 from tests.engine.driving import at_rest, live
 from tests.projects import Script
 from tests.servers import need
@@ -30,13 +33,19 @@ def far(monkeypatch):
     monkeypatch.setattr(patching, "NEAR", 0.0)
 
 
-@pytest.fixture
-def project(sshd, project_factory, engine):
-    """One whose first release is live, and whose large file has changed."""
+@pytest.fixture(params=["sums", "content"])
+def project(request, sshd, project_factory, engine):
+    """One whose first release is live, and whose large file has changed: known by its sums, or only by git."""
     project = project_factory([sshd], files={NAME: OLD, "index.html": "one\n"})
     engine(project).deploy(tag="r1")
+    if request.param == "content":
+        shutil.rmtree(kept_sums())
     project.commit({NAME: NEW, "index.html": "two\n"})
     return project
+
+
+def kept_sums() -> Path:
+    return Path(os.environ["TURNOUT_CACHE_DIR"]) / "sums"
 
 
 def sent(operator) -> int:
@@ -79,6 +88,72 @@ def test_only_another_mode_sends_no_content(sshd, project_factory, engine):
     assert modes == [0o644, 0o755]
 
 
+@pytest.fixture
+def folder(sshd, project_factory, engine):
+    """A folder whose first release is live. Its large file has changed, so only the server has the old content."""
+    project = project_factory([sshd], files={NAME: OLD, "index.html": "one\n"}, source="directory")
+    engine(project).deploy(tag="r1")
+    (project.tree / NAME).write_bytes(NEW)
+    return project
+
+
+def test_a_file_of_a_folder_travels_as_a_patch(folder, sshd, engine):
+    operator = engine(folder)
+    operator.deploy(tag="r2")
+    assert (sshd.files / "current" / NAME).read_bytes() == NEW
+    assert (sshd.files / "releases/r1" / NAME).read_bytes() == OLD
+    assert sent(operator) < 100_000
+    assert "3.1 MB made from" in " ".join(event.text for event in operator.said(Note))
+    again = engine(folder)
+    again.deploy(tag="r3")
+    assert sent(again) == 0
+    at_rest([sshd])
+
+
+def test_what_moved_in_a_file_of_a_folder_stays_there(folder, sshd, engine):
+    moved = noise(50_000, 7) + OLD
+    (folder.tree / NAME).write_bytes(moved)
+    operator = engine(folder)
+    operator.deploy(tag="r2")
+    assert (sshd.files / "current" / NAME).read_bytes() == moved
+    assert sent(operator) < 100_000
+
+
+@pytest.mark.parametrize("lost", ["sums", "copy"])
+def test_a_folder_whose_old_content_is_not_known_is_sent_whole(folder, sshd, engine, lost):
+    if lost == "sums":
+        shutil.rmtree(kept_sums())
+    else:
+        place = sshd.files / "deploy-cache" / NAME
+        place.write_bytes(noise(len(OLD), 5))
+    operator = engine(folder)
+    operator.deploy(tag="r2")
+    assert (sshd.files / "current" / NAME).read_bytes() == NEW
+    assert sent(operator) == len(NEW)
+    at_rest([sshd])
+
+
+def test_another_content_in_a_folder_is_sent_whole(folder, sshd, engine):
+    other = noise(len(OLD), 6)
+    (folder.tree / NAME).write_bytes(other)
+    operator = engine(folder)
+    operator.deploy(tag="r2")
+    assert (sshd.files / "current" / NAME).read_bytes() == other
+    assert sent(operator) == len(other)
+
+
+def test_sums_that_lie_only_cost_the_whole_file(folder, sshd, engine):
+    """As where two blocks have the same sum."""
+    [old] = kept_sums().iterdir()
+    summing = Summing()
+    summing.update(NEW)
+    old.write_bytes(old.read_bytes()[:7] + summing.sums().raw[: old.stat().st_size - 7])
+    operator = engine(folder)
+    operator.deploy(tag="r2")
+    assert (sshd.files / "current" / NAME).read_bytes() == NEW
+    assert warnings(operator) == [f"{NAME} could not be made from a patch: it is sent whole"]
+
+
 def test_where_the_old_content_was_damaged_the_file_is_sent_whole(project, sshd, engine):
     """In a way that nobody notices before: the same size, the same time."""
     place = sshd.files / "deploy-cache" / NAME
@@ -92,15 +167,13 @@ def test_where_the_old_content_was_damaged_the_file_is_sent_whole(project, sshd,
 
 
 def test_a_patch_that_does_not_fit_is_followed_by_the_file(project, sshd, engine, monkeypatch):
-    before = patching.Patching._earlier
+    before = patching.Patching.make
 
-    def another(self, paths, cancel):
-        tree = before(self, paths, cancel)
-        path = sshd.files / "deploy-cache" / NAME
-        path.write_bytes(bytes(len(OLD)))
-        return tree
+    def make(self, rtt, cancel):
+        (sshd.files / "deploy-cache" / NAME).write_bytes(bytes(len(OLD)))
+        before(self, rtt, cancel)
 
-    monkeypatch.setattr(patching.Patching, "_earlier", another)
+    monkeypatch.setattr(patching.Patching, "make", make)
     operator = engine(project)
     operator.deploy(tag="r2")
     assert (sshd.files / "current" / NAME).read_bytes() == NEW

@@ -16,6 +16,7 @@ from tests.servers import need
 from tests.shell.agents import text_of
 from tests.shell.test_locking import BEGIN, TOKEN
 from tests.unit.test_patches import file_of, noise
+from tests.unit.test_sums import CASES, runs_of
 
 PROGRAM = text_of("patch.sh")
 OLD = noise(5 * UNIT + 33)
@@ -43,12 +44,22 @@ def cache(agent, root):
     return folder
 
 
-def arrived(root, tmp_path, *files: tuple[str, bytes, bytes, str]) -> Patches:
+@pytest.fixture(params=["content", "sums"])
+def known(request):
+    """What the operator's machine still has of the old content."""
+    return request.param
+
+
+def arrived(root, tmp_path, *files: tuple[str, bytes, bytes, str], known: str = "content") -> Patches:
     """Bring the patches of files (path, old and new content, kind) to where an upload leaves them."""
     patches = Patches(tmp_path)
     for path, old, new, kind in files:
+        name, entry = path.encode(), file_of(new, kind)
         with io.BytesIO(old) as before, io.BytesIO(new) as after:
-            assert patches.add(path.encode(), file_of(new, kind), WHEN, before, len(old), after, lambda: None)
+            if known == "content":
+                assert patches.add(name, entry, WHEN, before, len(old), after, lambda: None)
+            else:
+                assert patches.add_matched(name, entry, WHEN, runs_of(old, new), after, lambda: None)
     stream = b"".join(chunk.raw for chunk in patches.chunks()) + bytes(1024)
     subprocess.run(["tar", "-xpof", "-", "-C", root], input=stream, check=True)
     return patches
@@ -59,18 +70,29 @@ def ask(agent):
 
 
 @pytest.mark.parametrize("name", ["a", "sub dir/b'\\c", "new\nline", "-n", "é\x1b*"])
-def test_files_are_made_with_their_modes_and_times(agent, cache, root, tmp_path, name):
+def test_files_are_made_with_their_modes_and_times(agent, cache, root, tmp_path, name, known):
     place = cache / name
     place.parent.mkdir(exist_ok=True)
     place.write_bytes(OLD)
     shutil.copy(place, cache / "other")
-    arrived(root, tmp_path, (name, OLD, NEW, EXECUTABLE), ("other", OLD, OLD[:100_000], FILE))
+    arrived(root, tmp_path, (name, OLD, NEW, EXECUTABLE), ("other", OLD, OLD[:100_000], FILE), known=known)
     reply = ask(agent)
     assert (reply.status, reply.lines) == (0, [])
     assert (place.read_bytes(), (cache / "other").read_bytes()) == (NEW, OLD[:100_000])
     assert (place.stat().st_mode & 0o777, (cache / "other").stat().st_mode & 0o777) == (0o755, 0o644)
     assert place.stat().st_mtime == WHEN
     assert os.listdir(root / ".turnout/incoming") == []
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_what_is_known_by_its_sums_is_made(agent, cache, root, tmp_path, monkeypatch, case):
+    """All cases of test_sums, of which some are patches and the others whole files."""
+    monkeypatch.setattr(patching, "SMALLER", 1.1)
+    old, new, _ = CASES[case]
+    (cache / "a").write_bytes(old)
+    arrived(root, tmp_path, ("a", old, new, FILE), known="sums")
+    assert ask(agent).lines == []
+    assert (cache / "a").read_bytes() == new
 
 
 def test_another_name_of_the_file_keeps_the_old_content(agent, cache, root, tmp_path):
@@ -82,7 +104,7 @@ def test_another_name_of_the_file_keeps_the_old_content(agent, cache, root, tmp_
     assert ((cache / "a").read_bytes(), (root / "in-a-release").read_bytes()) == (NEW, OLD)
 
 
-def test_what_is_not_as_it_should_be_is_named_and_stays(agent, cache, root, tmp_path):
+def test_what_is_not_as_it_should_be_is_named_and_stays(agent, cache, root, tmp_path, known):
     damaged = OLD[:100] + b"?" + OLD[101:]
     outside = root / "outside"
     outside.mkdir()
@@ -92,7 +114,7 @@ def test_what_is_not_as_it_should_be_is_named_and_stays(agent, cache, root, tmp_
     (cache / "link").symlink_to("right")
     (cache / "way").symlink_to(outside)
     names = ["damaged", "cut", "link", "way/f", "gone", "right"]
-    arrived(root, tmp_path, *((name, OLD, NEW, FILE) for name in names))
+    arrived(root, tmp_path, *((name, OLD, NEW, FILE) for name in names), known=known)
     reply = ask(agent)
     assert (reply.status, reply.lines) == (0, [f"whole {number}" for number in range(5)])
     assert (cache / "right").read_bytes() == NEW, "the others are no obstacle"
@@ -100,10 +122,10 @@ def test_what_is_not_as_it_should_be_is_named_and_stays(agent, cache, root, tmp_
     assert ((cache / "link").is_symlink(), (outside / "f").read_bytes()) == (True, OLD)
 
 
-def test_a_piece_that_is_damaged_or_a_program_that_fails_is_not_believed(agent, cache, root, tmp_path):
+def test_a_piece_that_is_damaged_or_a_program_that_fails_is_not_believed(agent, cache, root, tmp_path, known):
     (cache / "a").write_bytes(OLD)
     (cache / "b").write_bytes(OLD)
-    arrived(root, tmp_path, ("a", OLD, NEW, FILE), ("b", OLD, NEW, FILE))
+    arrived(root, tmp_path, ("a", OLD, NEW, FILE), ("b", OLD, NEW, FILE), known=known)
     piece = root / ".turnout/incoming/patches/0"
     piece.write_bytes(piece.read_bytes()[:-2] + b"\0\0")
     assert ask(agent).lines == ["whole 0"]

@@ -137,9 +137,9 @@ def test_copies_of_neighbours_become_one():
 def test_the_list_holds_no_byte_that_a_shell_would_take_for_another(tmp_path):
     patches = Patches(tmp_path)
     patches.add_same(b"a b/\nc\\d'\xff*", file_of(b"x" * 70_000, EXECUTABLE), 0)
-    head, copy, end = patches.listing().splitlines()
+    head, unit, copy, end = patches.listing().splitlines()
     assert head.split(" ")[2:] == ["755", "197001010000.00", "a\\0040b/\\0012c\\0134d\\0047\\0377\\0052"]
-    assert (copy, end) == ("copy 0 2", "end")
+    assert (unit, copy, end) == ("unit 65536", "copy 0 2", "end")
 
 
 def test_which_files_may_travel_as_patches():

@@ -24,6 +24,7 @@ from core.source.git.export_cache import FILES, About, Export, finish, load, sta
 from core.source.kinds import Introduction, Unversioned, place
 from core.source.selection import selected
 from core.source.store import discard, make_folder, making
+from core.source.sums import KeptSums
 from core.source.tree import Tree, stamp_of
 from core.version import VERSION
 
@@ -106,7 +107,7 @@ class ArchiveSource(Unversioned):
             self._unpack(file, tree, cancel)
             build(self.project, tree, turnout_variables(self.project, target, "", ""), emit, cancel)
             part = part_of(tree, source.publish)
-            manifest = selected(scan(part, cancel), "", source.exclude)
+            manifest = selected(scan(part, cancel, sums=KeptSums(self.project.settings.cache)), "", source.exclude)
             part.rename(work / FILES)
             if source.publish:
                 discard(tree, parent)

@@ -28,6 +28,7 @@ from core.source.inputs import build_key
 from core.source.selection import selected
 from core.source.spool import Spool
 from core.source.store import discard, make_folder, making, read_manifest, write_whole
+from core.source.sums import KeptSums
 from core.tar.folder import Folder
 from core.version import VERSION
 
@@ -88,7 +89,7 @@ def _plain(project: Project, resolved: Resolved, parent: Path, cancel: Cancel) -
         final = stamped(final)  # what was missing may be there now
     make_folder(parent)
     with making(parent) as work:
-        spool = Spool(parent)
+        spool = Spool(parent, KeptSums(project.settings.cache))
         base = newest(parent, resolved.commit, resolved.name)
         made = upon(base, resolved, spool, cancel) if base else None
         around = "" if made else _around(resolved)
@@ -121,7 +122,7 @@ def _built(
         refuse_lacking(project, resolved, about)
         build(project, tree, variables, emit, cancel)
         part = part_of(tree, source.publish)
-        manifest = selected(scan(part, cancel), "", source.exclude)
+        manifest = selected(scan(part, cancel, sums=KeptSums(project.settings.cache)), "", source.exclude)
         part.rename(work / FILES)
         if source.publish:
             discard(tree, parent)
