@@ -23,7 +23,7 @@ from core.errors import Cancelled, SourceError
 from core.jobs import Cancel
 from core.settings import Settings
 from core.source import Tree, make_tree
-from core.source.git import checkout
+from core.source.git import checkout, repository
 from core.source.git.export_cache import KEPT
 from tests.projects import Files, Link, Nowhere, SampleProject, Script, make_project
 from tests.strategies import AWKWARD_NAMES
@@ -119,6 +119,44 @@ def compare_history(project: SampleProject, history: list[Files]) -> None:
         tree, plain = tree_of(project), exported_whole(project, "HEAD")
         assert tree.manifest.entries == plain.manifest.entries
         assert contents(tree) == contents(plain)
+
+
+@pytest.mark.parametrize("own", [False, True], ids=["tree", "own"])
+@pytest.mark.parametrize(
+    "line", ["", "* text=auto", "* text eol=crlf", "*.txt ident", "a.txt working-tree-encoding=latin1", "* crlf"]
+)
+def test_large_files_are_as_git_gives_them(
+    git_project: GitProject, monkeypatch: pytest.MonkeyPatch, line: str, own: bool
+) -> None:
+    """Those that git reads in pieces, which it does not convert; `own`: by the repository's own attributes."""
+    monkeypatch.setattr(repository, "_IN_PIECES", ("-c", "core.bigFileThreshold=1k"))
+    text = "$Id$ and a line\n" * 5000
+    project = git_project({"a.txt": text, **({} if own else {".gitattributes": f"{line}\n"})})
+    if own:
+        (project.tree / ".git/info").mkdir(exist_ok=True)
+        (project.tree / ".git/info/attributes").write_text(f"{line}\n")
+    for number in range(2):
+        project.commit({"a.txt": f"{number}\n{text}"})
+        git = ["git", "-C", project.tree, "-c", "core.eol=lf", "archive", "--format=tar", "HEAD", "a.txt"]
+        packed = subprocess.run(git, check=True, capture_output=True).stdout
+        unpacked = subprocess.run(["tar", "-xO"], input=packed, check=True, capture_output=True).stdout
+        assert contents(tree_of(project))[b"a.txt"] == unpacked
+
+
+def test_git_reads_large_files_in_pieces(git_project: GitProject, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    archive = repository.Resolved.archive
+    monkeypatch.setattr(
+        repository.Resolved,
+        "archive",
+        lambda *words, **options: (asked.append(options["in_pieces"]), archive(*words, **options))[1],
+    )
+    project = git_project({"a": "1", ".gitattributes": "*.png binary\n* text=auto\n*.psd filter=lfs\n"})
+    tree_of(project)
+    project.commit({"a": "2"})
+    tree_of(project)
+    tree_of(project).fetch([b"a"], Cancel())
+    assert asked == [True, True, True]
 
 
 def test_of_a_small_change_only_that_is_exported(git_project: GitProject) -> None:

@@ -91,7 +91,9 @@ def test_an_unchanged_file_is_not_read_again(tmp_path: Path, monkeypatch: pytest
     before = scan_again(folder)
     read: list[bytes] = []
     hash_file = hashing._hash
-    monkeypatch.setattr(hashing, "_hash", lambda top, file: (read.append(file.path), hash_file(top, file))[1])
+    monkeypatch.setattr(
+        hashing, "_hash", lambda top, file, sums: (read.append(file.path), hash_file(top, file, sums))[1]
+    )
     assert scan_again(folder) == before
     assert read == []
     write_files(folder, {"f3": "changed"})

@@ -60,6 +60,7 @@ def whole(resolved: Resolved, place: Place, cancel: Cancel) -> tuple[Manifest, A
         commit.author,
         commit.committed,
         uniform=resolved.uniform and not content.conditional,
+        as_they_are=resolved.as_they_are,
         submodules=tuple(sorted(map(encode_path, content.submodules))),
         absent=tuple(sorted(map(encode_path, content.absent))),
         pointers=tuple(sorted(map(encode_path, content.pointers))),
@@ -84,12 +85,14 @@ def again(resolved: Resolved, export: Export, place: Spool, paths: Collection[by
     """Bring these files of an export to an empty place once more. SourceError where git gives another content now."""
     about = export.about
     if about.uniform and not about.submodules and len(paths) <= MOST_CHANGED and _fits(paths):
-        differing, _ = _archive(resolved, place, cancel, paths, Differing(export.manifest))
+        found = Differing(export.manifest)
+        differing, _ = _archive(resolved, place, cancel, paths, found, in_pieces=about.as_they_are)
     elif about.submodules:
         differing = Differing(export.manifest)
         differing.update(_content(resolved, place, cancel).entries.items())
     else:
-        differing, _ = _archive(resolved, place, cancel, entries=Differing(export.manifest))
+        found = Differing(export.manifest)
+        differing, _ = _archive(resolved, place, cancel, entries=found, in_pieces=about.as_they_are)
     for path in paths:
         if path in differing or path not in place:
             raise SourceError(
@@ -105,7 +108,7 @@ def _fits(paths: Iterable[bytes]) -> bool:
 
 def _content(resolved: Resolved, place: Place, cancel: Cancel) -> _Content:
     """Unpack a commit and, in their folders, its submodules, and theirs."""
-    entries, pointers = _archive(resolved, place, cancel)
+    entries, pointers = _archive(resolved, place, cancel, in_pieces=resolved.as_they_are)
     content = _Content(entries, pointers)
     submodules = Submodules(resolved)
     content.conditional = any(submodule.path in entries for submodule in submodules.all) and bool(submodules.conditions)
@@ -146,7 +149,7 @@ def upon(base: Export, resolved: Resolved, place: Place, cancel: Cancel) -> tupl
     entries.take(base.manifest, touched)
     pointers = [path for path in base.about.pointers if decode_path(path) not in touched]
     if send:
-        sent, missing = _changed(resolved, send, place, cancel)
+        sent, missing = _changed(resolved, send, place, cancel, in_pieces=base.about.as_they_are)
         entries.update(sent.items())
         pointers += map(encode_path, missing)
     commit = resolved.repository.commit(resolved.commit)
@@ -154,6 +157,7 @@ def upon(base: Export, resolved: Resolved, place: Place, cancel: Cancel) -> tupl
     return _manifest(entries, submodules, base.manifest), replace(
         about,
         uniform=True,
+        as_they_are=base.about.as_they_are,
         submodules=base.about.submodules,
         absent=base.about.absent,
         pointers=tuple(sorted(pointers)),
@@ -161,16 +165,16 @@ def upon(base: Export, resolved: Resolved, place: Place, cancel: Cancel) -> tupl
 
 
 def _changed(
-    resolved: Resolved, files: Sequence[Change], place: Place, cancel: Cancel
+    resolved: Resolved, files: Sequence[Change], place: Place, cancel: Cancel, *, in_pieces: bool
 ) -> tuple[Gathering, list[bytes]]:
     """As `_archive`, for files that differ from another commit."""
     paths = [file.path for file in files]
     if len(paths) <= MOST_NAMED and _fits(paths):
-        return _archive(resolved, place, cancel, paths)
+        return _archive(resolved, place, cancel, paths, in_pieces=in_pieces)
     from core.source.git.part import part  # few deploys change that much
 
     with part(resolved, files) as alone:
-        return _archive(alone, place, cancel)
+        return _archive(alone, place, cancel, in_pieces=in_pieces)
 
 
 def _manifest(entries: Gathering, submodules: Set[bytes], base: Manifest = EMPTY) -> Manifest:
@@ -204,10 +208,15 @@ def _archive(
     cancel: Cancel,
     paths: Iterable[bytes] = (),
     entries: Gathering | None = None,
+    *,
+    in_pieces: bool,
 ) -> tuple[Gathering, list[bytes]]:
     """Unpack `git archive` of a commit or some paths of it, with the content of Git LFS files; and the paths of those
     whose content this clone does not have."""
-    with tempfile.TemporaryFile() as said, _running(resolved.archive(*paths, stderr=said.fileno())) as process:
+    with (
+        tempfile.TemporaryFile() as said,
+        _running(resolved.archive(*paths, stderr=said.fileno(), in_pieces=in_pieces)) as process,
+    ):
         stream = cast(BinaryIO, process.stdout)
         _widen(stream)
         unpacked: Unpacked | None = None

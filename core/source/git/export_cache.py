@@ -39,6 +39,7 @@ class About(Struct, frozen=True):
     """An export's facts. Paths are encoded by core.text.encode_path.
 
     uniform     the content of each file depends on its path, blob and attributes alone (git.Resolved.uniform)
+    as_they_are  no attribute has git convert files (git.Resolved.as_they_are)
     submodules  folders of submodules
     absent      those of them that are empty, because this clone does not have the submodule at its commit
     pointers    files that hold a Git LFS pointer, because this clone does not have the content
@@ -53,6 +54,7 @@ class About(Struct, frozen=True):
     author: str
     committed: float
     uniform: bool = False
+    as_they_are: bool = False
     submodules: tuple[str, ...] = ()
     absent: tuple[str, ...] = ()
     pointers: tuple[str, ...] = ()

@@ -37,6 +37,11 @@ _FAITHFUL = re.compile(r'"?(?:/[\w./-]*/)?git-crypt"?(?: [\w%=-]+)*|cat|')
 _UNKNOWN = b"?"
 _LFS = re.compile(rb"(?<!\S)filter=lfs(?!\S)")
 _NO_LFS = [word for key in ("smudge=", "process=", "required=false") for word in ("-c", f"filter.lfs.{key}")]
+_OTHER = (b"export-subst", b"filter")
+"""Attributes with which an export depends on more than the commit."""
+_CONVERTING = (*_OTHER, b"eol", b"ident", b"encoding", b"crlf")
+"""These, and others with which the content of a file is not that of its blob."""
+_IN_PIECES = ("-c", "core.bigFileThreshold=16m")
 _DIFF = ("diff-tree", "-r", "-z", "--raw", "--no-abbrev", "--no-renames", "--no-ext-diff")
 _EMPTY_SHA1 = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 """The tree of no files, which git knows without having it."""
@@ -293,20 +298,27 @@ class Resolved(Struct, frozen=True, dict=True):
         extra = f"-{hashlib.sha256(self.attributes).hexdigest()[:12]}" if self.attributes.strip() else ""
         return self.commit + extra
 
-    def archive(self, *paths: bytes, stderr: int) -> subprocess.Popen[bytes]:
+    def archive(self, *paths: bytes, stderr: int, in_pieces: bool = False) -> subprocess.Popen[bytes]:
         """`git archive` of the commit, of what is deployed of it or of the given paths in that, as a tar stream.
 
         Paths in it begin with `repository.path`. Git LFS files are pointers (core.source.git.lfs).
+        in_pieces   git reads large files piece by piece (`as_they_are`): it takes half the time, and no memory for them
         """
         top = os.fsencode(self.repository.path)
         only = [os.path.join(top or b".", path) for path in paths] or ([top] if top else [])
-        words: list[str | bytes] = ["-c", "core.ignoreCase=false", *_NO_LFS, "archive", "--format=tar", self.commit]
+        words: list[str | bytes] = ["-c", "core.ignoreCase=false", *_NO_LFS, *(_IN_PIECES if in_pieces else ())]
+        words += ["archive", "--format=tar", self.commit]
         return self.repository.start(*words, *([b"--", *only] if only else []), stdout=subprocess.PIPE, stderr=stderr)
 
     @property
     def uniform(self) -> bool:
         """Whether a file's exported content depends on its path, its blob and the attributes alone."""
         return not self.prefix and not self._conditional
+
+    @property
+    def as_they_are(self) -> bool:
+        """Whether no attribute has git convert the content of files: what it reads in pieces it does not convert."""
+        return self._told != _UNKNOWN and not any(word in self._told for word in _CONVERTING)
 
     def surroundings(self) -> str:
         """What an export depends on in addition to the commit and the attributes, as a short digest; "" for nothing.
@@ -353,14 +365,15 @@ class Resolved(Struct, frozen=True, dict=True):
         """The attributes that make an export depend on more than the commit, `export-subst` and filters, as they stand
         in their files; "" for none, _UNKNOWN where git does not tell. Git LFS's is none: its content has a digest.
         """
-        words = (b"export-subst", b"filter")
-        own = self.attributes if any(word in self.attributes for word in words) else b""
-        patterns = [item for word in words for item in (b"-e", word)]
+        told = self._told
+        return told if told == _UNKNOWN or any(word in told for word in _OTHER) else b""
+
+    @cached_property
+    def _told(self) -> bytes:
+        """The lines of the attributes that say what git does with the content of files; _UNKNOWN as above."""
+        patterns = [item for word in _CONVERTING for item in (b"-e", word)]
         done = self._ask_attributes("grep", "--no-color", "-ahF", *patterns, self.commit)
-        if done.returncode not in (0, 1):
-            return _UNKNOWN
-        found = _LFS.sub(b"", own + done.stdout)
-        return found if any(word in found for word in words) else b""
+        return _UNKNOWN if done.returncode not in (0, 1) else _LFS.sub(b"", self.attributes + b"\n" + done.stdout)
 
     def changes(self, base: str) -> list[Change] | None:
         """The paths that differ from another commit; None where git no longer has that commit."""
