@@ -1,6 +1,4 @@
-"""What was done to an environment: the operations that the servers' journals tell of, merged, and how long each
-release was live (pure).
-"""
+"""What was done to an environment: the operations that the servers' journals tell of, merged (pure)."""
 
 from __future__ import annotations
 
@@ -12,6 +10,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from core.errors import EXIT_PERSON
+from core.lives import Life, lives
 from core.names import resolve
 from core.plan import DEPLOY, PROMOTE, RECOVER, ROLLBACK
 from core.records import LEFT_OUT, JournalLine, Said, ServerState
@@ -92,9 +91,11 @@ class History(Struct, frozen=True, kw_only=True):
     """The operations of an environment, the newest first.
 
     unheard   by server that gave no journal: why. What only it knows is missing
+    lives     what was live when (core.lives)
     """
 
     entries: tuple[Entry, ...] = ()
+    lives: tuple[Life, ...] = ()
     unheard: Mapping[str, str] = field(default_factory=dict)
 
     def find(self, word: str, environment: str = "") -> Entry:
@@ -131,6 +132,7 @@ def merged(
     journals: Mapping[str, Sequence[JournalLine]],
     unheard: Mapping[str, str] | None = None,
     running: Set[str] = frozenset(),
+    current: Mapping[str, str] | None = None,
 ) -> History:
     """The history that the journals tell together; what was refused did nothing, and is left out.
 
@@ -138,6 +140,7 @@ def merged(
                ordered by their operators' clocks
     unheard    by server that gave no journal: why
     running    ids of operations that hold a lock now
+    current    by server: what is live there now, as far as that is known
     """
     told: dict[str, dict[str, list[JournalLine]]] = {}
     orders: list[list[str]] = []
@@ -157,7 +160,9 @@ def merged(
         if name in running and entry.outcome == UNFINISHED
     }
     ordered = [entries[name] for name in _in_order(entries, orders) if name not in refused]
-    return History(entries=tuple(reversed(_undone(ordered))), unheard=dict(unheard or {}))
+    return History(
+        entries=tuple(reversed(_undone(ordered))), unheard=dict(unheard or {}), lives=lives(journals, current)
+    )
 
 
 def _entry(operation: str, by_server: Mapping[str, Sequence[JournalLine]], heard: frozenset[str]) -> Entry:
@@ -277,49 +282,3 @@ def _undone(entries: Sequence[Entry]) -> list[Entry]:
         if back and not undoer.undone_by:
             out[earlier] = replace(out[earlier], undone_by=undoer.operation)
     return out
-
-
-class Life(Struct, frozen=True, kw_only=True):
-    """A time for which a release was live on the environment, or on a server; `until` is None while it is.
-
-    by      who switched to it: `ana@laptop`; "" where that is unknown
-    after   the tag that was live before it; "" for none
-    begun   whether it became live at `since`; else it was live before that, too
-    """
-
-    tag: str
-    since: float
-    until: float | None = None
-    by: str = ""
-    after: str = ""
-    begun: bool = True
-
-    @property
-    def seconds(self) -> float:
-        """How long it was, where that is over; else 0."""
-        return 0.0 if self.until is None else self.until - self.since
-
-
-def lives(entries: Iterable[Entry], servers: int = 0) -> tuple[Life, ...]:
-    """What was live when, oldest first.
-
-    entries   newest first, as History has them
-    servers   of the environment: an operation on less than half of them changed what is live there alone; 0 counts all
-    """
-    return lives_of_switches(
-        (entry.ended, entry.tag, entry.who)
-        for entry in reversed(tuple(entries))
-        if entry.changed_live and entry.tag and not 0 < len(entry.servers) * 2 < servers
-    )
-
-
-def lives_of_switches(switches: Iterable[tuple[float, str, str]]) -> tuple[Life, ...]:
-    """What was live when, oldest first, from switches in their order: time, tag, who."""
-    out: list[Life] = []
-    for time, tag, who in switches:
-        if out and out[-1].tag == tag:
-            continue
-        if out:
-            out[-1] = replace(out[-1], until=max(time, out[-1].since))
-        out.append(Life(tag=tag, since=time, by=who, after=out[-1].tag if out else ""))
-    return tuple(out)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -277,7 +276,7 @@ def _carry_out(
         kind=run.kind,
         tag=plan.tag,
         outcome=outcome,
-        seconds=time.time() - run.began,
+        seconds=run.seconds,
         summary=summary,
         plan=plan,
         warnings=tuple(run.warnings),
@@ -386,7 +385,7 @@ def _finished(run: Run, error: TurnoutError | None, plan: Plan | None, summary: 
             kind=run.kind,
             outcome=outcome,
             exit_code=code,
-            seconds=time.time() - run.began,
+            seconds=run.seconds,
             summary=summary,
             tag=plan.tag if plan else "",
         )

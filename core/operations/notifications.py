@@ -28,7 +28,9 @@ class Running(Protocol):
     kind: str
     who: str
     reason: str
-    began: float
+
+    @property
+    def seconds(self) -> float: ...
 
     def warn(self, text: str, server: str = "") -> None: ...
 
@@ -88,7 +90,7 @@ def _story(run: Running, plan: Plan | None, error: TurnoutError | None) -> sente
         before=plan.live if plan else "",
         what=record.subject if record else "",
         why=run.reason,
-        seconds=time.time() - run.began,
+        seconds=run.seconds,
         outcome=outcome,
         problem=". ".join(part.rstrip(".") for part in problem if part) + "." if problem else "",
     )

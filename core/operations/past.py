@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any
+
+from msgspec.structs import replace
 
 from core.condensed import events_of
 from core.errors import FleetError, TurnoutError, UsageError
@@ -22,10 +24,13 @@ LARGEST_LOG = 20_000_000
 """Bytes of stored events that are read: a server keeps no more of all operations together."""
 
 
-def read_history(fleet: Fleet, limit: int, running: Set[str] = frozenset()) -> History:
+def read_history(
+    fleet: Fleet, limit: int, running: Set[str] = frozenset(), current: Mapping[str, str] | None = None
+) -> History:
     """The last `limit` operations, newest first, from all servers that answer; changes nothing.
 
     running   ids of operations that hold a lock now, as an inspection saw it
+    current   by server: what is live there, as that saw it
     FleetError where no server answers.
     """
     names = fleet.names
@@ -36,8 +41,8 @@ def read_history(fleet: Fleet, limit: int, running: Set[str] = frozenset()) -> H
     outcome = fleet.at_once(names, ask)
     if not outcome.results:
         raise FleetError(outcome.errors, phase="connect")
-    found = merged(outcome.results, {name: error.title for name, error in outcome.errors.items()}, running)
-    return History(entries=found.entries[:limit], unheard=found.unheard)
+    found = merged(outcome.results, {name: error.title for name, error in outcome.errors.items()}, running, current)
+    return replace(found, entries=found.entries[:limit])
 
 
 def read_log(fleet: Fleet, entry: Entry) -> list[Event]:

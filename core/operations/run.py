@@ -35,7 +35,7 @@ from core.plan import Plan
 from core.protocol.answers import Removed
 from core.protocol.requests import ANYWHERE, Settles
 from core.questions import Answer, Choice, Question
-from core.records import Lock, Record
+from core.records import LEFT_OUT, Lock, Record
 from core.remote.held import Held
 from core.remote.session import Session
 from core.site import OperatorSite, ServerSite
@@ -88,6 +88,7 @@ class Run:
         """What the journals' end tells of the operation as a whole: what it sent, in how many batches."""
         self._phases: dict[str, tuple[float, float]] = {}
         self.began = time.time()
+        self._ended = 0.0
         self._token = secrets.token_hex(16)
         self._held: dict[str, Held] = {}
         self.warnings: list[str] = []
@@ -326,14 +327,21 @@ class Run:
 
     def journal(self, what: str, **facts: object) -> str:
         """A line for the servers' journals."""
-        line = {"what": what, "operation": self.id, "kind": self.kind, "who": self.who, "time": round(time.time(), 1)}
+        now = round(time.time(), 1)
+        line = {"what": what, "operation": self.id, "kind": self.kind, "who": self.who, "time": now}
         if what in ("begin", "end") and self.reason:
             line["reason"] = self.reason
         if what in ("begin", "end") and self.despite_freeze:
             line["despite_freeze"] = True
         if what == "end":
             line |= {"began": round(self.began, 1), **self.facts, "phases": self._spent()}
+            self._ended = now if facts.get("outcome") != LEFT_OUT else self._ended
         return json.dumps({**line, **facts}, ensure_ascii=True)
+
+    @property
+    def seconds(self) -> float:
+        """How long it took, as the history says it: until the end was written that its servers' journals have."""
+        return max(self._ended - round(self.began, 1), 0.0) if self._ended else time.time() - self.began
 
     def _spent(self) -> dict[str, float]:
         """Seconds by phase, from the first server that entered it to the last that left it."""

@@ -25,7 +25,7 @@ def test_each_operation_is_told_once_with_why_and_its_events_are_kept(servers, p
     deploy_each(operator, project, "r1")
     project.commit({"index.html": "2\n"})
     operator.run(DeployRequest(tag="r2", reason="cart\nempty"))
-    operator.rollback()
+    took = operator.rollback().seconds
     operator.fails(lambda: operator.rollback("r9"), UsageError)
     found = read_history(operator.fleet, 50)
     assert [(entry.kind, entry.outcome) for entry in found.entries] == [
@@ -33,6 +33,8 @@ def test_each_operation_is_told_once_with_why_and_its_events_are_kept(servers, p
         ("deploy", "done"),
         ("deploy", "done"),
     ]
+    assert found.entries[0].seconds == pytest.approx(took, abs=0.001), "the operator was told the same"
+    assert [(life.tag, life.until is None) for life in found.lives] == [("r1", False), ("r2", False), ("r1", True)]
     deploy = found.entries[1]
     assert (deploy.tag, deploy.previous, deploy.reason) == ("r2", "r1", "cart empty")
     assert deploy.servers == ("web1", "web2") and deploy.undone_by == found.entries[0].operation

@@ -156,13 +156,13 @@ BEGUN = '{"what": "begin", "operation": "0a", "tag": "r1", "servers": ["web1", "
 END = '{"what": "end", "operation": "0a", "outcome": "done"}'
 
 
-def test_history_gives_how_operations_began_and_ended(agent, filled):
+def test_history_gives_how_operations_began_switched_and_ended(agent, filled):
     switch = '{"what": "switch", "operation": "0a", "tag": "r1"}'
     (filled / ".turnout/journal.jsonl").write_text(f"{BEGUN}\n{switch}\n{END}\n")
     begun = '{"what": "begin", "operation": "0a", "tag": "r1", "servers": ["web1", "web2"]}'
-    assert agent.done("history", "10", "no").of("journal") == [begun, END]
+    assert agent.done("history", "10", "no").of("journal") == [begun, switch, END]
     brief = '{"what": "begin", "operation": "0a", "tag": "r1"}'
-    assert agent.done("history", "10", "yes").of("journal") == [brief, END]
+    assert agent.done("history", "10", "yes").of("journal") == [brief, switch, END]
     assert agent.done("history", "1", "yes").of("journal") == [END]
     assert agent.ask("history", "1;", "no").status == 1
 

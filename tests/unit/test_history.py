@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 
 import pytest
@@ -9,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import UsageError
-from core.history import INTERRUPTED, RUNNING, UNFINISHED, lives, merged, outcome_told
+from core.history import INTERRUPTED, RUNNING, UNFINISHED, merged, outcome_told
+from core.lives import one_after_another
 from core.protocol.answers import Answer, parse_history
 from core.records import JournalLine
 
@@ -18,6 +20,10 @@ def lines(operation, at, *, tag="", previous="", kind="deploy", outcome="done", 
     """What one server's journal has of an operation that took ten seconds; outcome "": no end."""
     facts = {"operation": operation, "kind": kind, "who": "ana@laptop"}
     out = [JournalLine(what="begin", time=at, tag=tag, servers=servers, reason=end.get("reason", ""), **facts)]
+    if outcome in ("done", "put-back") and tag not in ("", previous):
+        out.append(JournalLine(what="switch", time=at + 8, tag=tag, previous=previous, **facts))
+    if outcome == "put-back":
+        out.append(JournalLine(what="restore", time=at + 9, tag=previous, **facts))
     if outcome:
         out.append(
             JournalLine(
@@ -128,7 +134,7 @@ def test_what_was_taken_back_and_brought_back_is_in_force_again():
         *lines("cc", 300, tag="r2", previous="r1", kind="rollback"),
         *lines("dd", 400, tag="r1", previous="r2", kind="rollback"),
     ]
-    there, back, again = steps[:4], steps[:6], steps
+    there, back, again = steps[:6], steps[:9], steps
     assert [e.undone_by for e in merged({"web1": there}).entries] == ["", "bb"]
     assert [e.undone_by for e in merged({"web1": back}).entries] == ["", "cc", ""]
     assert [e.undone_by for e in merged({"web1": again}).entries] == ["", "dd", "", "bb"]
@@ -157,19 +163,41 @@ def test_how_long_each_release_was_live():
         *lines("cc", 150, tag="r9", previous="r2", outcome="put-back", exit_code=1),
         *lines("dd", 200, tag="r1", previous="r2", kind="rollback"),
     ]
-    found = lives(merged({"web1": journal}).entries)
-    assert [(life.tag, life.since, life.until, life.after) for life in found] == [
-        ("r1", 10, 110, ""),
-        ("r2", 110, 210, "r1"),
-        ("r1", 210, None, "r2"),
+    assert told(merged({"web1": journal}).lives) == [
+        ("r1", 8, 108, ""),
+        ("r2", 108, 158, "r1"),
+        ("r9", 158, 159, "r2"),
+        ("r2", 159, 208, "r9"),
+        ("r1", 208, None, "r2"),
     ]
+    by_hand = merged({"web1": journal}, current={"web1": "r2"}).lives
+    assert told(by_hand)[-1] == ("r1", 208, 208, "r2"), "somebody switched since: nobody knows when"
 
 
-def test_an_operation_on_a_few_servers_does_not_change_what_the_environment_had_live():
-    journal = [*lines("aa", 0, tag="r1"), *lines("bb", 100, tag="r2", previous="r1", servers=("web1",))]
-    entries = merged({"web1": journal}).entries
-    assert [life.tag for life in lives(entries, servers=3)] == ["r1"]
-    assert [life.tag for life in lives(entries)] == ["r1", "r2"]
+def told(found):
+    return [(life.tag, life.since, life.until, life.after) for life in found]
+
+
+def test_a_release_lives_from_the_first_server_that_gets_it_to_the_last_that_leaves_it():
+    first, second = lines("aa", 0, tag="r1"), lines("bb", 100, tag="r2", previous="r1", servers=("web1",))
+    third = lines("cc", 200, tag="r2", previous="r1", servers=("web2",))
+    found = merged({"web1": [*first, *second], "web2": [*first, *third]}).lives
+    assert told(found) == [("r1", 8, 208, ""), ("r2", 108, None, "r1")]
+    back = lines("dd", 150, tag="r1", previous="r2", servers=("web1",), kind="rollback")
+    canary = merged({"web1": [*first, *second, *back], "web2": first}).lives
+    assert told(canary) == [("r1", 8, None, ""), ("r2", 108, 158, "r1")]
+    assert [(life.tag, life.since, life.until) for life in one_after_another(canary)] == [
+        ("r1", 8, 108), ("r2", 108, 158), ("r1", 158, None),
+    ]  # fmt: skip
+
+
+def test_what_was_live_before_the_first_line_is_told_without_its_beginning():
+    found = merged({"web1": lines("bb", 100, tag="r2", previous="r1"), "web2": lines("ff", 50, kind="prune")})
+    assert [(life.tag, life.since, life.until, life.begun) for life in found.lives] == [
+        ("r1", 100, 108, False), ("r2", 108, None, True),
+    ]  # fmt: skip
+    known = merged({"web2": lines("ff", 50, kind="prune")}, current={"web2": "r1"}).lives
+    assert [(life.tag, life.since, life.begun) for life in known] == [("r1", 50, False)]
 
 
 def test_lines_that_are_not_of_a_journal_are_passed_over():
@@ -207,5 +235,7 @@ def test_whatever_the_servers_tell_each_operation_is_told_once(journals):
     history = merged(journals)
     named = {line.operation for of_server in journals.values() for line in of_server if line.operation}
     assert sorted(ids(history)) == sorted(named)
-    for life in lives(history.entries):
+    for life in (*history.lives, *one_after_another(history.lives)):
         assert life.until is None or life.until >= life.since
+    shown = one_after_another(history.lives)
+    assert all(one.until is not None and one.until <= other.since for one, other in itertools.pairwise(shown))

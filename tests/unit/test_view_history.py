@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import ConnectError
-from core.history import Entry, History, lives
+from core.history import Entry, History
+from core.lives import Life
 from tests.tui.recorded import NOW, tag
 from tui.view.glyphs import ASCII, UNICODE
 from tui.view.history_lines import (
@@ -38,6 +39,10 @@ def entry(operation: str, hours: float, new: int, old: int, **more: Any) -> Entr
 DEPLOY = entry("aa11", 2, 0, 1, reason="cart empty", phases={"upload": 3.0}, sent_bytes=1000, sent_files=2)
 UNDONE = entry("bb22", 30, 1, 2, undone_by="cc33")
 FAILED = entry("dd44", 5, 3, 1, outcome="put-back", exit_code=1)
+LIVES = (
+    Life(tag=tag(1), since=UNDONE.ended, until=DEPLOY.ended),
+    Life(tag=tag(0), since=DEPLOY.ended, after=tag(1)),
+)
 HISTORY = History(entries=(DEPLOY, FAILED, UNDONE), unheard={"web3": "no answer"})
 
 
@@ -55,7 +60,7 @@ def test_a_row_says_what_when_who_and_why() -> None:
 @pytest.mark.parametrize("glyphs", [UNICODE, ASCII])
 @pytest.mark.parametrize("cells", [40, 58, 78, 118, 198])
 def test_nothing_is_wider_than_the_screen(cells, glyphs) -> None:
-    found = lives(HISTORY.entries)
+    found = LIVES
     drawn = [entry_line(each, cells, glyphs, NOW) for each in HISTORY.entries]
     drawn += entry_lines(DEPLOY, cells, glyphs, NOW) + unheard_lines(HISTORY, cells, glyphs)
     drawn += timeline(found, HISTORY.entries, cells, glyphs, NOW)
@@ -86,11 +91,11 @@ def test_servers_that_were_not_heard_are_named_in_the_table() -> None:
 
 
 def test_the_line_of_time_has_a_bar_for_each_release_and_marks_what_failed() -> None:
-    lines = [plain(spans) for spans in timeline(lives(HISTORY.entries), HISTORY.entries, 100, UNICODE, NOW)]
+    lines = [plain(spans) for spans in timeline(LIVES, HISTORY.entries, 100, UNICODE, NOW)]
     assert lines[0].endswith("now")
     assert "3f2c1ab" not in lines[1] or "█" in lines[1]
     assert "9ab01cd" in lines[1] and "✗5c1f9e0" in lines[2] and "9ab01cd" in lines[3]
-    assert timeline((), (), 100, UNICODE, NOW) == [] and timeline(lives([DEPLOY]), [DEPLOY], 20, UNICODE, NOW) == []
+    assert timeline((), (), 100, UNICODE, NOW) == [] and timeline(LIVES[1:], [DEPLOY], 20, UNICODE, NOW) == []
 
 
 def test_each_state_of_the_tab_is_a_sight_of_its_own() -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from core.errors import ALL_BACK, CheckFailed, FleetError, LockedError, StateChanged, TurnoutError
-from core.events import OperationFinished, PhaseFinished, PhaseStarted, Pruned, UploadProgress
-from tests.operations import SIZE, T, checking, deploying, done, failed, going_back, through
+from core.events import OperationFinished, PhaseFinished, PhaseStarted, Pruned, Switched, UploadProgress
+from tests.operations import NEW, OLD, SIZE, T, checking, deploying, done, failed, going_back, staged, through
 from tui.view.glyphs import ASCII, UNICODE, Glyphs
 from tui.view.lines import plain
 from tui.view.progress import Progress
@@ -31,8 +31,20 @@ def receipt(
 
 def good(servers: int = 3) -> Progress:
     progress = checking(deploying(servers), servers)
-    progress.lived = 7200.0
+    progress.lived_before = 7200.0 - 17, progress.started
     return done(progress)
+
+
+def test_a_release_lived_until_the_last_server_left_it_and_lives_on_where_one_did_not() -> None:
+    progress = staged(deploying(2))
+    progress.lived_before = 10.0, T + 5
+    for name, at in (("web1", T + 21), ("web2", T + 60)):
+        assert progress.lived == 0.0, f"it is live on {name}"
+        through(progress, name, "switch", at=at, seconds=0.3)
+        progress.apply(Switched(server=name, tag=NEW, previous=OLD, time=at + 0.2))
+    assert progress.lived == 10.0 + 55
+    progress.apply(Switched(server="web2", tag=OLD, previous=NEW, back=True, time=T + 70))
+    assert progress.lived == 0.0
 
 
 def test_nothing_is_said_before_the_end() -> None:

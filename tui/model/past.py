@@ -4,7 +4,7 @@ events.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from typing import TYPE_CHECKING, Any
 
 from core.errors import TurnoutError
@@ -62,8 +62,9 @@ class Past:
         self._silent.clear()
         fleet = self._fleet_watch.fleet
         self._reading, self._read_at = True, news
-        running = running_on(self._fleet_watch.fleet_view.known)
-        self._follow(Job("history", lambda emit, controls: _read(fleet, running)), self._read)
+        known = self._fleet_watch.fleet_view.known
+        running, current = running_on(known), {state.server: state.current for state in known}
+        self._follow(Job("history", lambda emit, controls: _read(fleet, running, current)), self._read)
 
     @property
     def _unheard(self) -> Set[str]:
@@ -102,10 +103,10 @@ class Past:
         job.start()
 
 
-def _read(fleet: Fleet, running: Set[str]) -> History:
+def _read(fleet: Fleet, running: Set[str], current: Mapping[str, str]) -> History:
     from core.operations.past import read_history
 
-    return read_history(fleet, LIMIT if len(fleet.names) <= MANY else LIMIT_OF_MANY, running)
+    return read_history(fleet, LIMIT if len(fleet.names) <= MANY else LIMIT_OF_MANY, running, current)
 
 
 def _log(fleet: Fleet, entry: Entry) -> Sequence[Event]:

@@ -160,10 +160,12 @@ class Workspace:
         self.comparison.stop()
         self.comparison.hide()
         self.others.forget()
-        operation = Operation(fleet or self.fleet, request, plan, self.now())
-        lived = self.fleet_view.lived(plan.live, self.now())
-        if lived is not None and not lived.at_least:
-            operation.progress.lived = lived.seconds
+        fleet, now = fleet or self.fleet, self.now()
+        operation = Operation(fleet, request, plan, now)
+        lived = self.fleet_view.lived(plan.live, now)
+        others = {state.current for state in self.fleet_view.known if state.server not in fleet.names}
+        if lived is not None and not lived.at_least and plan.live not in others:
+            operation.progress.lived_before = lived.seconds, now
         operation.start(self.bridge, self.shown.said, lambda: self._ended(operation))
         self.shown.begin(operation)
 

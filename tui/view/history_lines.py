@@ -9,7 +9,8 @@ from datetime import datetime
 
 from core.errors import TurnoutError
 from core.events import Event
-from core.history import DONE, INTERRUPTED, PUT_BACK, RUNNING, UNFINISHED, Entry, History, Life
+from core.history import DONE, INTERRUPTED, PUT_BACK, RUNNING, UNFINISHED, Entry, History
+from core.lives import Life
 from core.records import Said
 from core.text import count, duration, size
 from tui.view.formats import age, ago, clock, listing, short_tag

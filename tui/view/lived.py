@@ -12,15 +12,13 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from msgspec import Struct
 from msgspec.structs import replace
 
-from core.history import Life, lives_of_switches
+from core.lives import SWITCHES, Life, by_tag, joined, lives_of_switches, of_server
 from core.plan import DEPLOY, PROMOTE
 from core.records import FleetRelease, JournalLine, ServerState
 from tui.view.formats import age, span
 
 LINES_READ = 20
 """Lines of the journal that an inspection reads (inspect.sh, say_records): of as many, older ones may be left out."""
-
-_SWITCHES = ("switch", "restore")
 
 
 class OlderLines(Struct, frozen=True):
@@ -109,11 +107,11 @@ def lives(
     current = {state.current for state in states}
     recorded = [] if known else _by_records(rows, begun, current, _made(told.values()))
     last = recorded[-1].tag if recorded else ""
-    journaled = [each for state in states for each in _by_journal(told[state.server], state.current, last)]
+    journaled = [each for state in states for each in of_server(told[state.server], state.current, last)]
     times = [*recorded, *journaled]
-    begins = _by_tag(times)
+    begins = by_tag(times)
     # Who went back from a release that nobody has now did so at a time that no record tells.
-    begins_silent = begins if last in current else _by_tag(journaled)
+    begins_silent = begins if last in current else by_tag(journaled)
     held = [
         _held_before(state, told[state.server], begins if told[state.server] else begins_silent, known)
         for state in states
@@ -126,48 +124,21 @@ def lives(
 
 
 def _in_all(times: Iterable[Life]) -> dict[str, Lived]:
-    """By tag: what the servers tell together. A release lives while any server has it live."""
+    """By tag: what the servers tell together."""
     out = {}
-    for tag, ordered in _by_tag(sorted(times, key=lambda life: life.since)).items():
-        joined: list[Life] = []
-        for life in ordered:
-            last = joined[-1] if joined else None
-            if last is None or (last.until is not None and last.until < life.since):
-                joined.append(life)
-            elif last.until is not None:
-                joined[-1] = replace(last, until=None if life.until is None else max(last.until, life.until))
-        last = joined[-1]
+    for tag, found in joined(times).items():
+        last = found[-1]
         since = last.since if last.until is None else 0.0
-        at_least = not all(life.begun for life in joined)
+        at_least = not all(life.begun for life in found)
         out[tag] = Lived(
-            before=sum(life.seconds for life in joined),
+            before=sum(life.seconds for life in found),
             since=since,
-            first=0.0 if at_least else joined[0].since,
+            first=0.0 if at_least else found[0].since,
             by=last.by,
             after=last.after,
             at_least=at_least,
             open=not last.begun,
         )
-    return out
-
-
-def _by_journal(lines: Sequence[JournalLine], current: str, before: str) -> list[Life]:
-    """What a server had live since the first of its switches. before: what was live then, where that does not say."""
-    out = []
-    after = lines[0].previous or before if lines else ""
-    for line, following in zip(lines, [*lines[1:], None], strict=False):
-        # Somebody switched by hand since: when is not known.
-        until = following.time if following else None if line.tag == current else line.time
-        if line.tag:
-            out.append(Life(tag=line.tag, since=line.time, until=until, by=line.who, after=after))
-        after = line.tag
-    return out
-
-
-def _by_tag(times: Iterable[Life]) -> dict[str, list[Life]]:
-    out: dict[str, list[Life]] = {}
-    for life in times:
-        out.setdefault(life.tag, []).append(life)
     return out
 
 
@@ -225,9 +196,9 @@ def _known_from(states: Iterable[ServerState]) -> float:
     for state in states:
         cut = cut or len(state.journal) >= LINES_READ
         times = [line.time for line in state.journal if line.time]
-        if times and not any(line.what in _SWITCHES for line in state.journal):
+        if times and not any(line.what in SWITCHES for line in state.journal):
             # The lines of the last switch are never left out: nothing was switched since.
-            times += [line.time for line in state.transitions if line.what in _SWITCHES and line.time]
+            times += [line.time for line in state.transitions if line.what in SWITCHES and line.time]
         since += [min(times)] if times else []
     return min(since, default=0.0) if cut else 0.0
 
@@ -237,7 +208,7 @@ def _switches(state: ServerState, known: float) -> list[JournalLine]:
     lines = {
         (line.operation, line.what, line.tag, line.time): line
         for line in (*state.transitions, *state.journal)
-        if line.what in _SWITCHES and line.time
+        if line.what in SWITCHES and line.time
     }
     ordered = sorted(lines.values(), key=lambda line: line.time)
     earlier = sum(line.time < known for line in ordered)

@@ -84,8 +84,9 @@ class Progress:
         """The environment's live tag before, as far as the plan says."""
         self.takes_back_rollback = False
         """Whether the plan says that it is an undo which takes back a rollback."""
-        self.lived = 0.0
-        """Seconds for which `live` had been live when the operation began; 0 where that is not known."""
+        self.lived_before: tuple[float, float] | None = None
+        """For how many seconds `live` had been live, and when that was so (seconds since the epoch), where it is known
+        and only servers of this operation have it."""
         self.content = 0
         """Bytes of the release that becomes live; 0 where that is not known."""
         self.notes: list[Note] = []
@@ -329,6 +330,19 @@ class Progress:
     def running(self, server: str) -> str:
         """The phase that a server is in, or ""."""
         return self.of(server).phase or self.fleet.phase
+
+    @property
+    def lived(self) -> float:
+        """Seconds for which `live` was live, until the last server was switched away from it (core.lives); 0.0 where
+        that is not known, or a server has it still.
+        """
+        had = [server for server in self.servers.values() if server.before == self.live]
+        if self.lived_before is None or any(not s.switched_at or s.tag == self.live for s in had):
+            return 0.0
+        seconds, at = self.lived_before
+        # The journal's line is written when the phase begins.
+        left = max((s.phases["switch"].started for s in had if "switch" in s.phases), default=at)
+        return seconds + max(left - at, 0.0)
 
     def seconds(self, now: float) -> float:
         """How long the operation runs, or took."""

@@ -9,7 +9,8 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.widget import Widget
 
-from core.history import Entry, History, Life, lives
+from core.history import Entry, History
+from core.lives import Life, one_after_another
 from tui.keymap import DETAILS, LOG_KEYS, Key, Keymap, bindings
 from tui.model.focus import Focus
 from tui.model.workspace import Workspace
@@ -66,7 +67,7 @@ class HistoryList(MarkableRows):
         if history is not self._history or not history:
             self._history = history
             self.called = names_of(history.entries, fleet.places) if history else short_tag
-            self._lives = lives(history.entries, len(fleet.servers)) if history else ()
+            self._lives = one_after_another(history.lives) if history else ()
             self.set_keys([entry.operation for entry in history.entries] if history else [])
         else:
             self.redraw()  # ages go on

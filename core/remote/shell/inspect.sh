@@ -364,8 +364,8 @@ verb_events() {
   tail -c "+$(($1 + 1))" "$log" | head -c 262144 | sed 's/^/event /'
 }
 
-# history LINES BRIEF: of the last lines of the journal those that say what an operation was and how it ended, without the
-# records of releases; with BRIEF `yes` also without the names of its servers.
+# history LINES BRIEF: the last lines of the journal, without the records of releases; with BRIEF `yes` also without the
+# names of an operation's servers.
 # sets: without
 verb_history() {
   case $1 in '' | *[!0-9]*) fail "not a number of lines: $1" ;; esac
@@ -373,9 +373,7 @@ verb_history() {
   without='s/, "record": {.*$/}/'
   [ "$2" != yes ] || without="$without;"'s/, "servers": \[[^]]*\]//'
   if [ -f "$own/journal.jsonl" ] && [ -r "$own/journal.jsonl" ]; then
-    tail -c 8000000 "$own/journal.jsonl" | tail -n "$1" | grep -av -e '^{"what": "switch"' -e '^{"what": "restore"' \
-      -e '^{"what": "drain"' -e '^{"what": "return"' -e '^{"what": "without"' |
-      sed -e "$without" -e 's/^/journal /' | cut -c1-20000
+    tail -c 8000000 "$own/journal.jsonl" | tail -n "$1" | sed -e "$without" -e 's/^/journal /' | cut -c1-20000
   elif [ -e "$own/journal.jsonl" ] || [ -L "$own/journal.jsonl" ]; then say "unreadable $own/journal.jsonl"
   fi
 }
