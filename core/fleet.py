@@ -273,11 +273,22 @@ class Fleet:
         self.allow_changes()
         return self.at_once(locks, lambda name: self.open(name).break_lock(locks[name].operation))
 
-    def inspect(self, cancel: Cancel | None = None) -> Inspection:
-        """The state of every server, all at once; one that fails is among the errors and does not delay the others."""
+    def inspect(self, cancel: Cancel | None = None, heard: Callable[[str], None] | None = None) -> Inspection:
+        """The state of every server, all at once; one that fails is among the errors and does not delay the others.
+
+        heard   called, on a thread of the engine, with each server that has answered or failed
+        """
         if cancel:
             cancel.check()
-        outcome = at_once(self.names, self.inspect_one)
+
+        def look(name: str) -> ServerState:
+            try:
+                return self.inspect_one(name)
+            finally:
+                if heard:
+                    heard(name)
+
+        outcome = at_once(self.names, look)
         return Inspection(outcome.results, outcome.errors)
 
     def inspect_one(self, name: str) -> ServerState:

@@ -13,7 +13,7 @@ import socket
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -141,7 +141,7 @@ class ShopFleet(RecordedFleet):
 
     manifests: Mapping[str, Manifest]
 
-    def inspect(self, cancel: Cancel) -> Inspection:
+    def inspect(self, cancel: Cancel, heard: Callable[[str], None] | None = None) -> Inspection:
         return Inspection(self.states, {})
 
     def session(self, name: str) -> Any:

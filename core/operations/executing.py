@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -54,9 +54,16 @@ class Result(Struct, frozen=True, kw_only=True):
     """By server: round trips over the open connection, the agent's start among them."""
 
 
-def make_plan(fleet: Fleet, request: Request, emit: Emit = unheard, cancel: Cancel | None = None) -> Plan:
+def make_plan(
+    fleet: Fleet,
+    request: Request,
+    emit: Emit = unheard,
+    cancel: Cancel | None = None,
+    heard: Callable[[str], None] | None = None,
+) -> Plan:
     """The plan of a request: builds the tree, connects, inspects; takes no lock and changes nothing.
 
+    heard   called, on a thread of the engine, with each server that has answered or failed
     Warnings of the source are among the plan's. Raises FleetError where a server cannot be inspected: a plan speaks for
     all its servers or for none.
     """
@@ -75,7 +82,7 @@ def make_plan(fleet: Fleet, request: Request, emit: Emit = unheard, cancel: Canc
         operation.check()
         with _tree_ahead(operation, cancel) as tree:
             left_out = Ahead(operation.not_deployed) if operation.needs_tree else None
-            inspection = fleet.inspect(cancel)
+            inspection = fleet.inspect(cancel, heard)
             if inspection.errors and not operation.may_lack(inspection.errors):
                 raise FleetError(inspection.errors, phase="connect")
             operation.unreached = dict(inspection.errors)

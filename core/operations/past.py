@@ -33,28 +33,41 @@ def read_history(
     current   by server: what is live there, as that saw it
     FleetError where no server answers.
     """
-    names = fleet.names
-
-    def ask(name: str) -> tuple[JournalLine, ...]:
-        return fleet.open(name).history(limit * LINES_EACH, brief=name not in names[:FULL])
-
-    outcome = fleet.at_once(names, ask)
+    outcome = fleet.at_once(fleet.names, lambda name: read_journal(fleet, name, limit))
     if not outcome.results:
         raise FleetError(outcome.errors, phase="connect")
-    found = merged(outcome.results, {name: error.title for name, error in outcome.errors.items()}, running, current)
+    return told(outcome.results, {name: error.title for name, error in outcome.errors.items()}, limit, running, current)
+
+
+def read_journal(fleet: Fleet, name: str, limit: int) -> tuple[JournalLine, ...]:
+    """What one server's journal says of the last `limit` operations, oldest line first. Raises TurnoutError."""
+    with fleet.masked():
+        return fleet.open(name).history(limit * LINES_EACH, brief=name not in fleet.names[:FULL])
+
+
+def told(
+    journals: Mapping[str, Sequence[JournalLine]],
+    unheard: Mapping[str, str],
+    limit: int,
+    running: Set[str],
+    current: Mapping[str, str] | None = None,
+) -> History:
+    """The last `limit` operations that these journals tell of. unheard: why, by server that gave none."""
+    found = merged(journals, unheard, running, current)
     return replace(found, entries=found.entries[:limit])
 
 
-def read_log(fleet: Fleet, entry: Entry) -> list[Event]:
+def read_log(fleet: Fleet, entry: Entry, silent: Set[str] = frozenset()) -> list[Event]:
     """The stored events of an operation, oldest first, from the first server that has them.
 
+    silent   servers that do not answer at present: they are asked last
     An operation cannot tell the servers its last events. Where they are missing, its end is added as the journals have
     it, and the switch of one that switched and ended in one request.
     UsageError where no server that answers keeps them any more; FleetError where none answers.
     """
     first = [name for name in entry.by_server if name in fleet.names]
     errors: dict[str, TurnoutError] = {}
-    for name in dict.fromkeys([*first, *fleet.names]):
+    for name in sorted(dict.fromkeys([*first, *fleet.names]), key=lambda name: name in silent):
         try:
             with fleet.masked():
                 found = list(_events(fleet, name, entry.operation))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import threading
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -174,7 +174,7 @@ class RecordedFleet:
     def glance(self, name: str) -> str:
         return self.inspect_one(name).news
 
-    def inspect(self, cancel: Cancel) -> Any:
+    def inspect(self, cancel: Cancel, heard: Callable[[str], None] | None = None) -> Any:
         """For whoever watches: nothing is heard until the watching ends."""
         cancel.on_request(self.closed.set)
         with unanswered():

@@ -21,15 +21,15 @@ from tui.keymap import Keymap, bindings
 from tui.model.bridge import Bridge
 from tui.model.news import News
 from tui.model.pages import topic
-from tui.view.formats import clock, short_tag, short_tags
+from tui.view.formats import short_tag, short_tags
 from tui.view.glyphs import Glyphs
-from tui.view.lines import Line, crop, line, one_line, wrap
-from tui.view.operation_lines import state_words
+from tui.view.lines import Line, crop, line
 from tui.view.part_lines import part_lines
 from tui.view.plan_lines import plan_lines, plan_names
 from tui.view.plan_news import news_lines, way_on
+from tui.view.planning_lines import no_plan_lines, planning_lines
 from tui.view.progress import Progress
-from tui.view.progress_lines import error_lines, fleet_line, more_lines
+from tui.view.progress_lines import more_lines
 from tui.widgets.paint import Lines
 
 if TYPE_CHECKING:
@@ -87,12 +87,13 @@ class PlanDialog(Dialog[Plan]):
 
     def _begin(self) -> None:
         self._progress = Progress("plan", self._environment.name, [], started=self._now())
+        self._heard: set[str] = set()
         self._job: Job[Plan] = Job("plan", self._work)
 
     def _work(self, emit: Callable[[Event], None], controls: Controls) -> Plan:
         from core import make_plan
 
-        return make_plan(self._fleet, self.request, emit, controls.cancel)
+        return make_plan(self._fleet, self.request, emit, controls.cancel, self._heard.add)
 
     def compose_body(self) -> ComposeResult:
         with VerticalScroll(id="body", can_focus=False):
@@ -247,12 +248,10 @@ class PlanDialog(Dialog[Plan]):
             lines = [*news_lines(news.moved, news.changed, total, news.held, way, cells, self._glyphs), *lines]
             return [*part_lines(self._chosen, len(self._environment.servers), cells), *lines]
         if self.error is not None:
-            out = error_lines(self.error, cells, self._glyphs)
-            out += [line(("  State   ", "dim"), "nothing was changed")]
-            for index, text in enumerate(wrap(self.error.hint, cells - 10) if self.error.hint else []):
-                out.append(line(("  Next    " if index == 0 else "          ", "dim"), text))
+            out = no_plan_lines(self.error, self._chosen, self._mark_key, cells, self._glyphs)
             return [*out, *more_lines(topic(self.error), cells)]
-        return self._planning(cells)
+        waited_for = [name for name in self._chosen if name not in self._heard]
+        return planning_lines(self._progress, waited_for, len(self._chosen), cells, self._now(), self._glyphs)
 
     def _hold_hint(self, cells: int) -> Sequence[Line]:
         """That a key holds it; where a name is typed, letters go there."""
@@ -262,20 +261,13 @@ class PlanDialog(Dialog[Plan]):
         key = self._keymap.shown("hold")
         return [(), crop(line((f"{key}  ", "key"), ("Hold: wait before the switch for a go", "dim")), cells)]
 
-    def _planning(self, cells: int) -> Sequence[Line]:
-        word, _ = state_words(self._progress)
-        now = self._now()
-        frame = self._glyphs.frames[int(now * 8) % len(self._glyphs.frames)]
-        out = [line((f"{frame} ", "busy"), ("Making the plan: ", "strong"), word,
-                    (f" {self._glyphs.dot} {clock(self._progress.seconds(now))}", "dim"))]  # fmt: skip
-        fleet = fleet_line(self._progress, cells, now, self._glyphs)
-        out += [fleet] if fleet else []
-        out += (
-            [crop(line(("  " + one_line(self._progress.fleet.said), "dim")), cells)]
-            if self._progress.fleet.said
-            else []
-        )
-        return [*out, line(("Nothing changes until you confirm.", "dim"))]
+    @property
+    def _mark_key(self) -> str:
+        """The key that marks servers, where this operation may be on some of them only."""
+        from core import DeployRequest, PruneRequest, RollbackRequest
+
+        some = isinstance(self.request, DeployRequest | PruneRequest | RollbackRequest)
+        return self._keymap.shown("mark") if some else ""
 
     def agree(self) -> None:
         if self.news.stale:

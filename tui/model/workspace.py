@@ -65,7 +65,7 @@ class Workspace:
         self.others = Others(self.shown, self.bridge, self.now)
         self.answers = Answers(self.shown, self.others, self.bridge, listener)
         self.comparison = Comparison(self.bridge, self.now, listener.comparison_changed)
-        self.past = Past(self.fleet_watch, bridge)
+        self.past = Past(self.fleet_watch, bridge, now)
         self.older = Older(self.fleet_watch, bridge)
         names = [server.name for server in self.environment.servers]
         self.preflight = Preflight(names, lambda: self.fleet, bridge, now, listener.preflight_changed)

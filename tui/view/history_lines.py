@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from core.errors import TurnoutError
@@ -86,15 +86,17 @@ def entry_line(
     *,
     marked: bool | None = None,
     name: Callable[[str], str] = short_tag,
+    unheard: Collection[str] = (),
 ) -> Line:
     """One operation: `✓ deploy   9ab01cd → 3f2c1ab  2 h ago  ana  12 s  "cart empty"`.
 
     subject   of the release that it was about, where that is known
     marked    whether it is marked; None where none can be
     name      how a release is called
+    unheard   servers of which it is said already that their journals are missing
     """
     if marked is not None:
-        rest = entry_line(entry, cells - 1, glyphs, now, subject, name=name)
+        rest = entry_line(entry, cells - 1, glyphs, now, subject, name=name, unheard=unheard)
         return (Span(glyphs.marked if marked else " ", "accent"), *rest)
     glyph, role, word = outcome_words(entry, glyphs)
     wide = 9 if cells < 50 else 18 if cells < 72 else 20
@@ -113,8 +115,9 @@ def entry_line(
     if cells >= 72:
         parts.append((f"{fit(clock(entry.seconds) if entry.seconds else '', 7)}", "dim"))
     notes = [] if word == "done" else [(f"{word} ", role)]
-    if entry.gone:
-        notes.append((f"no word from {listing([one_line(name) for name in entry.gone], 3)} ", "warn"))
+    gone = [one_line(server) for server in entry.gone if server not in unheard]
+    if gone:
+        notes.append((f"no word from {listing(gone, 3)} ", "warn"))
     if entry.despite_freeze:
         notes.append(("despite the freeze ", "warn"))
     if entry.reason:

@@ -207,7 +207,7 @@ def _switches(state: ServerState, known: float) -> list[JournalLine]:
     """The switches of a server since that time, and the one before; the earliest first. Without a tag: to nothing."""
     lines = {
         (line.operation, line.what, line.tag, line.time): line
-        for line in (*state.transitions, *state.journal)
+        for line in (*state.journal, *state.transitions)  # at one time they are in the journal's order
         if line.what in SWITCHES and line.time
     }
     ordered = sorted(lines.values(), key=lambda line: line.time)

@@ -102,7 +102,16 @@ class HistoryList(MarkableRows):
         row = self._fleet.row(entry.tag)
         subject = row.record.subject if row and row.record else ""
         marked = entry.operation in self.marked
-        return entry_line(entry, cells, self._glyphs, self._now(), subject, marked=marked, name=self.called)
+        return entry_line(
+            entry,
+            cells,
+            self._glyphs,
+            self._now(),
+            subject,
+            marked=marked,
+            name=self.called,
+            unheard=self._history.unheard,
+        )
 
     def draw_placeholder(self, cells: int) -> Sequence[Line]:
         return self._placeholder
