@@ -58,6 +58,26 @@ async def test_a_server_is_added_once_it_was_tried_and_the_difference_was_seen(
         assert "web2" in screen_text(app)
 
 
+async def test_an_environment_that_is_removed_is_said_to_go_on_on_its_servers(
+    servers: Any, project_factory: Any
+) -> None:
+    first, second = servers(2)
+    rows = f'{{ name = "stage1", host = "{second.alias}", root = "{second.root}" }}'
+    project = project_factory([first], extra=f"[environments.staging]\nservers = [{rows}]\n")
+    app = open_app(project)
+    async with shown(app, (80, 24)) as pilot:
+        await pilot.press("E")
+        edit = await on_screen(pilot, EditDialog)
+        await pilot.press("down", "down", "down", "delete")
+        await until(pilot, lambda: "not saved yet" in screen_text(app), "it is removed from the form")
+        edit.agree()
+        save = await on_screen(pilot, SaveDialog)
+        said = " ".join(save.query_one("#text").plain.split())  # type: ignore[attr-defined]
+        assert "staging (stage1): only this file forgets it. What is live there stays live" in said
+        save.agree()
+        await until(pilot, lambda: "staging" not in project.config.read_text(), "it is saved")
+
+
 async def test_a_saved_file_leaves_nothing_of_the_dashboard_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
     app = recorded_app()
     monkeypatch.setattr(type(app), "is_headless", False)  # only then the terminal is told of operations

@@ -22,12 +22,29 @@ from tui.view.edit_lines import (
     explanations,
     fault_lines,
     fields_of,
+    left_lines,
     rows_of,
     typed,
     written,
 )
 from tui.view.glyphs import ASCII
 from tui.view.lines import plain, width
+
+
+def test_what_the_file_forgets_is_said_to_go_on_there() -> None:
+    def left(before, after) -> list[str]:
+        return [plain(spans) for spans in left_lines(before, after, 200, ASCII)]
+
+    three, two = project(("web1", "web2", "web3")), project(("web1", "web3"))
+    (said,) = left(three, two)
+    assert "web2 of production: only this file forgets it" in said
+    assert left(two, three) == left(three, three) == []
+    renamed = three.replace(environments={"live": three.environment("production")})
+    assert left(three, renamed) == [], "the same servers under another name"
+    moved = three.environment("production").servers
+    moved = (moved[0].replace(root="/srv/other"), *moved[1:])
+    other = three.replace(environments={"production": three.environment("production").replace(servers=moved)})
+    assert "web1 of production" in left(three, other)[0]
 
 
 def test_every_key_of_a_table_has_a_field() -> None:

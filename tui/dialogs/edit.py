@@ -28,6 +28,7 @@ from tui.view.edit_lines import (
     explanations,
     fault_lines,
     fields_of,
+    left_lines,
     row_line,
     rows_of,
     typed,
@@ -234,7 +235,7 @@ class SaveDialog(Dialog[Project]):
         self._bridge = bridge
         self._keymap = keymap
         self._glyphs = glyphs
-        self._new = draft.project(project.settings)
+        self._old, self._new = project, draft.project(project.settings)
         self._trials = {f"{name}/{server.name}": (name, server) for name, server in changed_servers(project, self._new)}
         self._ended: dict[str, TurnoutError | None] = {}
 
@@ -279,6 +280,7 @@ class SaveDialog(Dialog[Project]):
                 out += [line((part, "bad")) for part in wrap(text, cells)]
             else:
                 out.append(line((f"{self._glyphs.done} {key}: answers", "ok")))
+        out += left_lines(self._old, self._new, cells, self._glyphs)
         out += [()] if out else []
         return [*out, *difference_lines(self._draft.difference, cells, self._glyphs)]
 

@@ -12,6 +12,7 @@ from core.config import Environment, Hook, Project, Server
 from core.config.table import Place, Table
 from core.errors import ConfigError
 from core.text import clean, count
+from tui.view.formats import listing
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, crop, line, one_line, short, wrap
 
@@ -160,6 +161,30 @@ def _field_of(key: str, row: Row) -> str:
     if found is None:
         return key
     return f"server {found[1]}" if ".servers[0]." in key else found[1] or NAME
+
+
+def left_lines(before: Project, after: Project, cells: int, glyphs: Glyphs) -> list[Line]:
+    """What goes on on servers that the file names no more: nothing there is stopped or removed."""
+    known = {place for environment in after.environments.values() for place in _places(environment).values()}
+    out: list[Line] = []
+    for name, environment in before.environments.items():
+        gone = [server for server, place in _places(environment).items() if place not in known]
+        if not gone:
+            continue
+        whole = f"{name} ({listing(gone, 3)})" if len(gone) == len(environment.servers) else ""
+        who = whole or f"{listing(gone, 3)} of {name}"
+        text = (
+            f"{who}: only this file forgets it. What is live there stays live, and nothing there is stopped or removed"
+        )
+        first, *rest = wrap(one_line(text), cells - 2)
+        out.append(line((f"{glyphs.alert} {first}", "warn")))
+        out += [line((f"  {part}", "warn")) for part in rest]
+    return out
+
+
+def _places(environment: Environment) -> dict[str, tuple[str, int | None, str]]:
+    """By server: the machine and the root, as far as the file tells them apart."""
+    return {each.name: (each.host.rpartition("@")[2], each.port, each.root) for each in environment.servers}
 
 
 def difference_lines(difference: Sequence[str], cells: int, glyphs: Glyphs) -> list[Line]:
