@@ -71,7 +71,25 @@ def cache_refusal(state: ServerState) -> Refusal | None:
 
 def state_warnings(states: Sequence[ServerState]) -> tuple[str, ...]:
     """What is odd before anything starts, but does not stop the operation. What is live where, each step says."""
-    return (*(text for state in states for text in _odd(state)), *behind_texts(states))
+    return (*(text for state in states for text in _odd(state)), *_moved(states), *behind_texts(states))
+
+
+def _moved(states: Sequence[ServerState]) -> list[str]:
+    """Where a person or another tool has moved `current` since our last switch; servers that are alike together."""
+    said: dict[str, list[str]] = {}
+    for state in states:
+        before = state.moved_from
+        if not before:
+            continue
+        now = f"{state.current} is live, the journal says {before}"
+        if not state.current:
+            text = f"current was removed by hand: the journal says {before}"
+        elif state.lived and state.lived[-1] == state.current:
+            text = f"current was moved by another tool: {now}"
+        else:
+            text = f"current was moved by hand: {now}"
+        said.setdefault(text, []).append(state.server)
+    return [f"{some(names, 5)}: {text}" for text, names in said.items()]
 
 
 def oddities(states: Sequence[ServerState]) -> tuple[str, ...]:
@@ -82,7 +100,8 @@ def oddities(states: Sequence[ServerState]) -> tuple[str, ...]:
         for state in states
         if state.unlisted
     ]
-    return (*blocked, *(text for state in states for text in _odd(state)), *behind_texts(states), *unlisted)
+    odd = [text for state in states for text in _odd(state)]
+    return (*blocked, *odd, *_moved(states), *behind_texts(states), *unlisted)
 
 
 def behind_texts(states: Sequence[ServerState]) -> list[str]:

@@ -14,7 +14,7 @@ from core.records.journal import JournalLine
 from core.records.order import in_order, time_in
 from core.records.record import Block, Freeze, Pin, Record
 from core.records.slot_use import SlotUse
-from core.records.stays import Stay, stays_before, switches_before, with_theirs
+from core.records.stays import Stay, live_by_journal, stays_before, switches_before, with_theirs
 from core.records.told import TheirLock, Told
 
 SILENT_AFTER = 30
@@ -273,6 +273,12 @@ class ServerState(Struct, frozen=True, kw_only=True, dict=True):
     def switches(self) -> tuple[Stay, ...]:
         """What each of Turnout's operations that switched this server left there, the last one first."""
         return switches_before(self.transitions, self.journal, self.current)
+
+    @property
+    def moved_from(self) -> str:
+        """What our journals say is live, where somebody else has moved `current` since; "" where nobody has."""
+        said = live_by_journal(self.transitions) if self.current_kind in ("link", "absent") else ""
+        return said if said != self.current else ""
 
     @property
     def last_operation(self) -> str:

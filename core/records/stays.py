@@ -44,6 +44,14 @@ def stays_before(transitions: Sequence[JournalLine], journal: Sequence[JournalLi
     return tuple(found.values())
 
 
+def live_by_journal(transitions: Sequence[JournalLine]) -> str:
+    """The release that our last operation which switched a server left live there; "" where that is not known, as while
+    an operation is open.
+    """
+    last = transitions[-1] if transitions else None
+    return last.tag if last and last.what == "end" and last.outcome == "done" else ""
+
+
 def switches_before(
     transitions: Sequence[JournalLine], journal: Sequence[JournalLine], current: str
 ) -> tuple[Stay, ...]:
@@ -95,7 +103,10 @@ def _before(lines: Sequence[JournalLine], current: str) -> list[Stay]:
         elif line.what == "end":
             _end(switches, line)
     # One that was killed wrote the line of its switch, and may not have come to the switch itself.
+    ended = {line.operation for line in lines if line.what == "end" and line.outcome == "done"}
     while switches and switches[-1].tag not in (None, current) and switches[-1].left.tag == current:
+        if switches[-1].operation in ended:
+            break  # a person has gone back
         switches.pop()
     stays = [switch.left for switch in reversed(switches)]
     if switches and switches[-1].tag not in (None, current):

@@ -375,3 +375,27 @@ def test_a_name_that_is_tag_and_branch_is_in_the_plan_and_in_the_events(sshd, pr
     assert any("main is both a tag" in text for text in operator.plan(DeployRequest(ref="main")).warnings)
     operator.deploy(ref="main", tag="r1")
     assert any("write tags/main or heads/main" in event.text for event in operator.said(Note, level="warning"))
+
+
+def test_a_current_that_was_moved_by_hand_is_said_and_undo_goes_back_to_what_was_live_before_that(
+    servers, project_factory, engine
+):
+    fleet = servers(2)
+    project = project_factory(fleet)
+    operator = engine(project)
+    deploy_each(operator, project, "r1", "r2", "r3")
+    for place in fleet:
+        (place.files / "current").unlink()
+        (place.files / "current").symlink_to("releases/r2")
+    said = "web1, web2: current was moved by hand: r2 is live, the journal says r3"
+    plan = operator.plan(RollbackRequest())
+    assert plan.tag == "r3" and said in plan.warnings
+    project.commit({"index.html": "4\n"})
+    assert said in operator.plan(DeployRequest(tag="r4")).warnings
+    operator.deploy(tag="r4")
+    assert not any("by hand" in text for text in operator.plan(RollbackRequest()).warnings)
+    (fleet[1].files / "current").unlink()
+    gone = "web2: current was removed by hand: the journal says r4"
+    assert gone in operator.plan(DeployRequest(tag="r4")).warnings
+    operator.deploy(tag="r4")
+    assert [live(place) for place in fleet] == ["r4", "r4"]

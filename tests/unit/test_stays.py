@@ -87,6 +87,17 @@ def test_whatever_a_server_tells_the_live_release_is_not_one_before(lines, curre
     assert current not in found and "" not in found and len(found) == len(set(found))
 
 
+def test_a_person_who_went_back_by_hand_did_not_kill_an_operation():
+    lines = [*deploy("b", "a", 100), *deploy("c", "b", 200)]
+    assert tags(stays_before(lines[4:], lines, "b")) == ["c", "a"], "undo goes to what was live before that"
+    moved = replace(server("web1", "b", *lines), transitions=tuple(lines[4:]))
+    assert moved.moved_from == "c" and previous_of([moved]).tag == "c"
+    assert replace(moved, current="c").moved_from == replace(moved, current="", current_kind="folder").moved_from == ""
+    assert replace(moved, current="", current_kind="absent").moved_from == "c"
+    broken = replace(moved, transitions=tuple(lines[4:-1]))
+    assert broken.moved_from == "", "an operation is open"
+
+
 def server(name, current, *lines, failed=()):
     releases = {
         tag: Release(
