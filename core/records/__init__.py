@@ -18,6 +18,7 @@ from core.records.fleet import (
 )
 from core.records.journal import LONGEST_TARGET, JournalLine, Said, parse_journal_line
 from core.records.left_out import LEFT_OUT, left_behind
+from core.records.lost import lost_on
 from core.records.previous import Previous, previous_of, previous_tag
 from core.records.record import (
     LARGEST_SEQ,
@@ -89,6 +90,7 @@ __all__ = [
     "left_behind",
     "live_of",
     "live_tag",
+    "lost_on",
     "make_tag",
     "mark",
     "next_seq",

@@ -7,6 +7,7 @@ import signal
 import tomllib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -81,3 +82,20 @@ async def test_where_some_servers_cannot_be_reached_the_way_on_is_named(
         dialog = await plan_made(pilot)
         assert dialog.error is not None
         assert "to go on without web2, mark the other server with space" in screen_text(app)
+
+
+async def test_a_root_that_is_gone_is_a_site_that_is_down(
+    servers: Servers, project_factory: ProjectFactory, tmp_path: Path
+) -> None:
+    """A disk that is not mounted any more: the server answers, and has nothing."""
+    web, gone = servers(2)
+    app: Any = open_app(project_factory([web, gone]))
+    async with shown(app, (120, 40)) as pilot:
+        await deploy(pilot)
+        gone.files.rename(tmp_path / "away")
+        await pilot.press("ctrl+r")
+        await until(pilot, lambda: "SITE DOWN: its root is gone, was " in screen_text(app), "the site that is down")
+        (tmp_path / "away").rename(gone.files)
+        await pilot.press("ctrl+r")
+        await until(pilot, lambda: "2 of 2 answer" in screen_text(app), "both again")
+        assert "SITE DOWN" not in screen_text(app)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from core.errors import AuthenticationFailed, ConnectError, HostKeyChanged, HostKeyUnknown, TurnoutError
-from core.records import Lock, Release, ServerState, fleet_releases, live_tag, previous_tag
+from core.records import JournalLine, Lock, Release, ServerState, fleet_releases, live_tag, previous_tag
 from tests.tui.recorded import NOW, fleet_of, record, state, tag
 from tui.view.conditions import DARK, DOWN, ODD
+from tui.view.details import server_lines
 from tui.view.fleet import Activity, FleetView, ServerView, after_switch
 from tui.view.glyphs import ASCII, UNICODE
 from tui.view.header import checking, header_line, headline, seen
@@ -120,6 +123,38 @@ def test_one_server_that_does_not_answer_takes_nothing_from_the_others() -> None
     assert said(fleet)[0] == "1 of 2 answer · no answer: web2"
     assert fleet.live == tag(0) and fleet.live_on(fleet.rows[0]) == ("web1",)
     assert seen(fleet, NOW + 2) == "seen 2 s ago", "the age of what is known, not that of the failed look"
+
+
+def told(tag: str, *servers: str, **more: Any) -> tuple[JournalLine, ...]:
+    """A deploy to these servers, as each of them tells it."""
+    begin = JournalLine(
+        what="begin", operation="a1", kind="deploy", tag=tag, servers=servers, each=more.pop("each", False)
+    )
+    return begin, JournalLine(what="end", operation="a1", kind="deploy", outcome="done", tag=tag, **more)
+
+
+def test_a_server_that_lost_what_was_live_on_it_is_down_and_a_new_one_is_not() -> None:
+    whole = state("web1", transitions=told(tag(0), "web1", "web2", "web3"))
+    gone, unmounted, new = (state(name, count=0, exists=name != "web3") for name in ("web2", "web3", "web4"))
+    fleet = fleet_of(whole, gone, unmounted, new)
+    assert [fleet.conditions[f"web{number}"] for number in (1, 2, 3, 4)] == ["live", "down", "down", "empty"]
+    assert "SITE DOWN: current is gone, was 3f2c1ab" in words(fleet.servers[1], fleet)
+    assert "SITE DOWN: its root is gone, was 3f2c1ab" in words(fleet.servers[2], fleet)
+    assert said(fleet) == ("1 live · SITE DOWN: web2, web3 · without a release: web4", {"ok", "bad", "warn"})
+    details = server_lines(fleet.servers[1], fleet, 100, UNICODE, NOW, "web2", "/srv", {})
+    assert "SITE DOWN: current is gone" in "\n".join(map(plain, details))
+
+
+def test_a_server_is_not_down_for_what_it_never_got() -> None:
+    left_out = state("web1", transitions=told(tag(0), "web1", "web2", left_out=("web2",)))
+    fleet = fleet_of(left_out, state("web2", count=0))
+    assert fleet.conditions["web2"] == "empty"
+    older = state("web1", 1, transitions=told(tag(0), "web1", "web2"))
+    assert fleet_of(older, state("web2", count=0)).conditions["web2"] == "empty", "somebody switched web1 since"
+    running = state("web1", transitions=told(tag(0), "web1", "web2")[:1])
+    assert fleet_of(running, state("web2", count=0)).conditions["web2"] == "empty", "its batch may come"
+    own = fleet_of(state("web1", transitions=told(tag(0), "web1", "web2", each=True)), state("web2", count=0))
+    assert own.conditions["web2"] == "down" and "was" not in words(own.servers[1], own)
 
 
 def test_a_server_whose_answer_is_late_is_dark_and_keeps_what_it_was() -> None:

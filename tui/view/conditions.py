@@ -10,8 +10,8 @@ LIVE, BEHIND, AHEAD, EMPTY, ODD, DOWN, DARK, REFUSED, WAITING = (
     "live", "behind", "ahead", "empty", "odd", "down", "dark", "refused", "waiting",
 )  # fmt: skip
 """What a server is: as the others, on an older or a newer release, without a release, with a `current` that is not a
-link to a release, with one that points to nothing, seen before and not answering now, never seen and not answering,
-not asked or asked for the first time."""
+link to a release, with one that points to nothing or that is gone, seen before and not answering now, never seen and
+not answering, not asked or asked for the first time."""
 
 WORDS: Mapping[str, str] = {
     DOWN: "SITE DOWN",
@@ -40,17 +40,18 @@ ROLES: Mapping[str, str] = {
 """By condition: the role in which it is drawn."""
 
 
-def condition(state: ServerState | None, *, answers: bool, failed: bool, drift: str) -> str:
+def condition(state: ServerState | None, *, answers: bool, failed: bool, drift: str, lost: bool = False) -> str:
     """What a server is now, as far as that is known.
 
     state     the last known one; None for none     answers   whether that still counts as its present state
     failed    the last look at it failed     drift   `behind` or `ahead` of the live release, "" for neither
+    lost      nothing is live there although the last operation made a release live (`core.records.lost_on`)
     """
     if state is None:
         return REFUSED if failed else WAITING
     if not answers:
         return DARK
-    if state.current_kind == "dangling":
+    if state.current_kind == "dangling" or lost:
         return DOWN
     if state.current_kind in ("folder", "file", "elsewhere"):
         return ODD

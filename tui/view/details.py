@@ -8,6 +8,7 @@ from datetime import datetime
 from core.errors import ConnectError, FleetError, HostKeyChanged, HostKeyUnknown
 from core.records import UNKNOWN, FleetRelease, Pin, ServerState, Told, standing
 from core.text import count, size
+from tui.view.conditions import DOWN
 from tui.view.fleet import FleetView, ServerView
 from tui.view.formats import ago, listing
 from tui.view.glyphs import Glyphs
@@ -150,6 +151,8 @@ def _live_fields(server: ServerView, state: ServerState, fleet: FleetView, cells
         out = _field("Was live", live, cells, "dim")
     elif state.current_kind == "dangling":
         out = _field("Live", "SITE DOWN: `current` points to nothing", cells, "bad")
+    elif fleet.condition(server) == DOWN:
+        out = _field("Live", f"SITE DOWN: {fleet.down_words(server)[0]}", cells, "bad")
     else:
         out = _field("Live", live, cells, "warn" if drift else "ok" if state.current else "dim")
     if state.current_kind in ("link", "absent"):

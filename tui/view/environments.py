@@ -8,6 +8,7 @@ from msgspec import Struct, field
 
 from core.records import FleetRelease, Lock
 from core.text import count
+from tui.view.conditions import DOWN
 from tui.view.fleet import FleetView, ServerView
 from tui.view.formats import ago, clock, listing
 from tui.view.glyphs import Glyphs
@@ -209,8 +210,9 @@ def trouble_lines(view: EnvironmentView, cells: int, now: float, glyphs: Glyphs)
             said = error_words(server.error) if server.error is not None else "no answer"
             text = f"{server.name}  {said}{since}{was}"
             out.append(crop(line((f"{glyphs.alert} {text}", "bad")), cells, glyphs.more))
-        elif server.state is not None and server.state.current_kind == "dangling":
-            out.append(line((f"{glyphs.alert} {server.name}  current dangles: SITE DOWN", "bad")))
+        elif fleet.conditions[server.name] == DOWN:
+            text = f"{glyphs.alert} {server.name}  {fleet.down_words(server)[0]}: SITE DOWN"
+            out.append(crop(line((text, "bad")), cells, glyphs.more))
     off: dict[tuple[str, str], list[str]] = {}
     for state in fleet.answering.values():
         if state.current and (word := fleet.drift(state.current)):

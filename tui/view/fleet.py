@@ -10,7 +10,17 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from core.errors import TurnoutError
-from core.records import FleetRelease, Record, Release, ServerState, fleet_releases, left_behind, live_of, previous_of
+from core.records import (
+    FleetRelease,
+    Record,
+    Release,
+    ServerState,
+    fleet_releases,
+    left_behind,
+    live_of,
+    lost_on,
+    previous_of,
+)
 from core.records.previous import Previous
 from tui.view.conditions import LIVE, condition
 from tui.view.lived import Lived, LivedFor, OlderLines, lives
@@ -124,11 +134,26 @@ class FleetView(Struct, frozen=True, dict=True):
 
     def _condition(self, server: ServerView) -> str:
         drift = self.drift(server.state.current) if server.state is not None and server.state.current else ""
-        return condition(server.state, answers=server.answers, failed=server.error is not None, drift=drift)
+        failed, lost = server.error is not None, server.name in self.lost
+        return condition(server.state, answers=server.answers, failed=failed, drift=drift, lost=lost)
 
     def condition(self, server: ServerView) -> str:
         """The condition of a server; LIVE for one that is not in this fleet."""
         return self.conditions.get(server.name, LIVE)
+
+    @cached_property
+    def lost(self) -> Mapping[str, str]:
+        """By server on which nothing is live any more: the release that was, "" where that is unknown."""
+        return lost_on(self.known)
+
+    def down_words(self, server: ServerView) -> tuple[str, ...]:
+        """Why nothing is served on a server that is down, the longest words first."""
+        state = server.state
+        if server.name not in self.lost or state is None:
+            return ("current dangles",)
+        why = "current is gone" if state.exists else "its root is gone"
+        was = self.lost[server.name]
+        return (*([f"{why}, was {self.short(was)}"] if was else []), why)
 
     @cached_property
     def left_out(self) -> tuple[str, ...]:

@@ -61,7 +61,7 @@ def _server_words(
         return *row_words(state.lock, room, glyphs), ""
     found = fleet.condition(server)
     texts = {
-        conditions.DOWN: ("SITE DOWN: current dangles", "SITE DOWN"),
+        conditions.DOWN: (*(f"SITE DOWN: {why}" for why in fleet.down_words(server)), "SITE DOWN"),
         conditions.EMPTY: ("nothing live",),
         conditions.ODD: (
             "current points elsewhere" if state.current_kind == "elsewhere" else f"current is a {state.current_kind}",
