@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import Any, ClassVar
 
@@ -253,6 +254,14 @@ class Paused(Event, frozen=True, kw_only=True):
     until: float
 
 
+class Reading(Event, frozen=True, kw_only=True):
+    """What a plan, or an operation before it changes anything, waits for: `staging`, `the tree`; `over` once it is
+    there, or could not be read."""
+
+    what: str
+    over: bool = False
+
+
 class Asked(Event, frozen=True, kw_only=True):
     """The operation waits for a person: its question, as core.questions.question_row gives it."""
 
@@ -357,3 +366,13 @@ def unheard(event: Event) -> None:
 
 Emit = Callable[[Event], None]
 """Takes events as they happen, from any thread; must not block."""
+
+
+@contextmanager
+def reading(emit: Emit, what: str) -> Iterator[None]:
+    """Say that this is read while the block runs."""
+    emit(Reading(what=what))
+    try:
+        yield
+    finally:
+        emit(Reading(what=what, over=True))

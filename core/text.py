@@ -165,6 +165,12 @@ def some(things: Sequence[T], most: int, said: Callable[[T], str] = str) -> str:
     return f"{shown} and {len(things) - most} more" if len(things) > most else shown
 
 
+def both(words: Sequence[str]) -> str:
+    """`staging`, `staging and production`, `a, b and c`: at least one."""
+    *most, last = words
+    return f"{', '.join(most)} and {last}" if most else last
+
+
 def either(words: Sequence[str]) -> str:
     """`200`, `200 or 204`, `200, 204 or 3xx`: at least one."""
     *most, last = words

@@ -19,7 +19,7 @@ from core.errors import (
     UsageError,
     outcome_of,
 )
-from core.events import Emit, Event, Note, OperationFinished, OperationStarted, PlanMade, unheard
+from core.events import Emit, Event, Note, OperationFinished, OperationStarted, PlanMade, reading, unheard
 from core.fleet import Fleet
 from core.jobs import Ahead, Cancel, Controls, fault
 from core.operations.asked_ahead import ask_ahead
@@ -82,13 +82,16 @@ def make_plan(
         operation.check()
         with _tree_ahead(operation, cancel) as tree:
             left_out = Ahead(operation.not_deployed) if operation.needs_tree else None
-            inspection = fleet.inspect(cancel, heard)
+            with reading(hear, fleet.environment.name):
+                inspection = fleet.inspect(cancel, heard)
             if inspection.errors and not operation.may_lack(inspection.errors):
                 raise FleetError(inspection.errors, phase="connect")
             operation.unreached = dict(inspection.errors)
             _alone(fleet, inspection.states)
             states = _named(operation, inspection.states)
-            plan = _with_changes(operation.prepare(states, tree), states, fleet, cancel)
+            prepared = operation.prepare(states, tree)
+            with reading(hear, "the changes"):
+                plan = _with_changes(prepared, states, fleet, cancel)
         if left_out:
             noted += map(fleet.project.mask, left_out.get())
     return replace(plan, warnings=(*noted, *plan.warnings))

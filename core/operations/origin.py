@@ -12,7 +12,7 @@ from core import layout
 from core.config import Project
 from core.drift import Drift, compare
 from core.errors import ConnectError, FleetError, HostKeyUnknown, SourceError, TurnoutError, UsageError
-from core.events import Emit, Note
+from core.events import Emit, Note, reading
 from core.fleet import Fleet
 from core.jobs import Cancel
 from core.manifest import Manifest
@@ -67,12 +67,15 @@ def origin(project: Project, name: str, emit: Emit, cancel: Cancel, *, compared:
     ConnectError where a server there cannot be asked. Nothing is changed there, and no lock is taken.
     """
     with Fleet(project, project.environment(name)) as fleet, fleet.masked():
-        states = _states(fleet, cancel)
-        record = _live(name, states)
-        manifest = _manifest(fleet, record)
+        with reading(emit, name):
+            states = _states(fleet, cancel)
+            record = _live(name, states)
+            manifest = _manifest(fleet, record)
         if not compared:
-            _refuse_drift(fleet, manifest, record, states, cancel)
-        tree, place = tree_without_build(fleet.project, record, cancel, target=name)
+            with reading(emit, f"every file of {name}"):
+                _refuse_drift(fleet, manifest, record, states, cancel)
+        with reading(emit, "the tree"):
+            tree, place = tree_without_build(fleet.project, record, cancel, target=name)
         if tree is not None:
             return Origin(name, record, tree, place)
         return _from_servers(fleet, manifest, record, states, emit, cancel)
@@ -236,6 +239,7 @@ def _receive(
     paths = [path for path, entry in manifest.in_order() if entry.is_file]
     files = session.download(folder, paths, cancel)
     try:
-        return receive(fleet.project.settings.cache, manifest, record, files, cancel, tell)
+        with reading(emit, f"the tree from {where}"):
+            return receive(fleet.project.settings.cache, manifest, record, files, cancel, tell)
     finally:
         files.close()

@@ -9,7 +9,7 @@ import pytest
 
 from core import PromoteRequest
 from core.errors import ConnectError, SourceError, UsageError
-from core.events import Note
+from core.events import Note, Reading
 from core.rows.plan import plan_row
 from core.settings import Settings
 from tests.engine.driving import at_rest, current, live, record, releases, snapshot
@@ -92,6 +92,17 @@ def test_it_comes_from_a_server_where_this_machine_has_neither_repository_nor_ca
     assert files[0].stat().st_mtime == files[1].stat().st_mtime, "the ETag stays what it was"
     at_rest([pair.stage, pair.production])
     operator.well_formed()
+
+
+def test_it_says_what_it_reads_meanwhile(two):
+    pair = two(FILES)
+    pair.staging.deploy()
+    pair.forget_everything_here()
+    operator = pair.promote()
+    said = operator.said(Reading)
+    where = f"the tree from {pair.stage.alias} of staging"
+    assert [event.what for event in said if not event.over] == ["staging", "every file of staging", "the tree", where]
+    assert sorted(event.what for event in said if event.over) == sorted({event.what for event in said})
 
 
 def test_without_the_deploy_cache_it_is_read_from_the_release(two):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from core.events import OperationStarted, PhaseFinished, PhaseStarted, PlanMade, UploadProgress
+from core.events import OperationStarted, PhaseFinished, PhaseStarted, PlanMade, Reading, UploadProgress
 from tests.operations import OLD, T, deploying, switched, through, uploads
 from tui.view import operation_lines as draw
 from tui.view.glyphs import ASCII, UNICODE
@@ -98,6 +98,19 @@ def test_the_bytes_of_all_servers_have_one_line() -> None:
 )
 def test_amounts_name_their_unit_once(part: int, whole: int, text: str) -> None:
     assert draw.amounts(part, whole) == text
+
+
+def test_what_is_read_before_anything_changes_is_named() -> None:
+    progress = Progress("plan", "production", [], started=T)
+    assert draw.state_words(progress) == ("starting", "busy")
+    for what in ("staging", "production", "the tree"):
+        progress.apply(Reading(what=what))
+    assert draw.state_words(progress) == ("reading staging, production and the tree", "busy")
+    for what in ("production", "staging"):
+        progress.apply(Reading(what=what, over=True))
+    assert draw.state_words(progress) == ("reading the tree", "busy")
+    progress.apply(Reading(what="the tree", over=True))
+    assert draw.state_words(progress) == ("starting", "busy")
 
 
 def test_between_two_phases_it_is_not_called_starting() -> None:

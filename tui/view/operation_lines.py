@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from core.plan import DEPLOY, ROLLBACK
-from core.text import size
+from core.text import both, size
 from tui.view.formats import clock, countdown, rate, short_tags
 from tui.view.glyphs import Glyphs, bar, sparkline
 from tui.view.lines import Line, Span, crop, line, short, width
@@ -101,6 +101,8 @@ def _between(progress: Progress) -> str:
     if progress.switched:
         all_of_them = len(progress.switched) == len(progress.part_in("switch"))
         return "switched" if all_of_them else f"switching {len(progress.switched)} of {len(progress.part_in('switch'))}"
+    if progress.reading:
+        return f"reading {both(progress.reading)}"
     seen = {phase for server in progress.servers.values() for phase in server.phases}
     return "starting" if not seen else "planning" if seen <= {"connect", "begin"} else "working"
 

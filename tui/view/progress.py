@@ -27,6 +27,7 @@ from core.events import (
     PhaseStarted,
     PlanMade,
     Pruned,
+    Reading,
     ServerFailed,
     Switched,
     UploadProgress,
@@ -102,6 +103,8 @@ class Progress:
         """The one that is under way, or the last one."""
         self.paused: Paused | None = None
         """The pause after it, until the next one begins."""
+        self.reading: tuple[str, ...] = ()
+        """What is read now, before anything can change."""
         self.question: Question | None = None
         """What it asks now."""
         self.changes: PlanChanges | None = None
@@ -165,6 +168,8 @@ class Progress:
                 server.said = one_line(event.line) or server.said
             case HookFinished():
                 server.hook = ""
+            case Reading():
+                self._read(one_line(event.what), over=event.over)
             case Asked():
                 self.question = question_of(event.question)
             case Answered():
@@ -197,6 +202,10 @@ class Progress:
             case OperationFinished():
                 self.finished, self.question = event, None
                 self.tag = event.tag or self.tag
+
+    def _read(self, what: str, *, over: bool) -> None:
+        rest = tuple(other for other in self.reading if other != what)
+        self.reading = rest if over else (*rest, what)
 
     def _phase_of(self, event: PhaseStarted | PhaseFinished) -> str:
         """The phase of an event; a switch on the way back is not the switch that it undoes."""

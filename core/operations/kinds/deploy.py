@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from core.config import KINDS
 from core.errors import SourceError, UsageError
-from core.events import DEPLOY_PHASES
+from core.events import DEPLOY_PHASES, reading
 from core.jobs import Ahead, Cancel, Controls
 from core.moments import moments_of
 from core.operations.going_live import carry_out
@@ -90,8 +90,9 @@ class Deploy(Operation[DeployRequest], request=DeployRequest):
         early = self.fleet.early_tree(ref)
 
         def make() -> Tree:
-            begun = early.take(self.emit, cancel) if early else None
-            return begun or make_tree(project, ref, self.emit, cancel, target=target, rebuild=rebuild)
+            with reading(self.emit, "the tree"):
+                begun = early.take(self.emit, cancel) if early else None
+                return begun or make_tree(project, ref, self.emit, cancel, target=target, rebuild=rebuild)
 
         return Ahead(make)
 
