@@ -1,8 +1,15 @@
-"""The looks that a terminal gives the dashboard."""
+"""The looks that a terminal gives the dashboard, and the recorded shop through which tests walk."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import pytest
+
+from core.errors import ConnectError
+from tests.screenshots import fixed
+from tests.tui.recorded_shop import HeardLogs, RecordedShop, examined
 
 LOOKS: dict[str, dict[str, str]] = {
     "light": {"TURNOUT_THEME": "light"},
@@ -20,3 +27,28 @@ def look(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> dic
     if "NO_COLOR" in found:
         monkeypatch.setenv("NO_COLOR", found["NO_COLOR"])
     return found
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RecordedShop]:
+    folder = tmp_path_factory.mktemp("shop")
+    with fixed(folder):
+        yield RecordedShop(folder)
+
+
+@pytest.fixture
+def recorded(shop: RecordedShop, monkeypatch: pytest.MonkeyPatch) -> RecordedShop:
+    """The shop, and recorded answers to what only a server can tell."""
+    monkeypatch.setattr("core.doctor.examine_server", examined)
+    monkeypatch.setattr("core.logs.follow.Following", HeardLogs)
+    monkeypatch.setattr("tui.dialogs.edit._trial", not_reached)
+    return shop
+
+
+def not_reached(project: Any, environment: str, server: Any) -> Any:
+    """The trial of a server that does not answer, in place of a connection."""
+
+    def work(emit: Any, controls: Any) -> None:
+        raise ConnectError(f"{server.name} does not answer", hint="is the server up?", server=server.name)
+
+    return work

@@ -42,7 +42,12 @@ async def test_a_server_is_added_once_it_was_tried_and_the_difference_was_seen(
         await pilot.press("down", "down", "enter")
         form = await on_screen(pilot, FormDialog)
         await fill(pilot, form, name="web2", host=second.alias, root="srv")
-        await until(pilot, lambda: "root" in form.query_one("#text").plain, "the fault")
+        await until(pilot, lambda: form._faults, "the fault")
+        await pilot.pause()
+        rows = screen_text(app).splitlines()
+        field = next(row for row, text in enumerate(rows) if "root  " in text and "srv" in text)
+        assert "absolute" in rows[field + 1] and not form.query_one("#text", Lines).plain, "below its field"
+        assert isinstance(app.focused, Input) and app.focused.value == "srv"
         await fill(pilot, form, root=second.root)
         assert await on_screen(pilot, EditDialog) is edit
         assert "web2  web2:/" in screen_text(app) and "web2" not in project.config.read_text()

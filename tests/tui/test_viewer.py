@@ -217,13 +217,15 @@ async def test_a_file_that_cannot_be_written_says_why_and_can_be_named_anew(
         app.say("one")
         await pilot.press("o", "ctrl+u", *"old.log", "enter")
         await pilot.pause()
-        assert "not saved: there is a file or folder of that name" in screen_text(app)
+        rows = [text.strip() for text in screen_text(app).splitlines()]
+        said = next(row for row, text in enumerate(rows) if text.startswith("not saved: there is a file or folder"))
+        assert rows[said + 1] == "old.log", "beside its field"
         await pilot.press("ctrl+u", *"no/such.log", "enter")
         await pilot.pause()
-        assert "not saved: No such file or directory" in screen_text(app)
+        assert "not saved: its folder does not exist" in screen_text(app)
         await pilot.press("ctrl+u", *"~no-such/x.log", "enter")
         await pilot.pause()
-        assert "not saved: No such file or directory" in screen_text(app), "a user who has no home here"
+        assert "not saved: its folder does not exist" in screen_text(app), "a user who has no home here"
         await pilot.press("ctrl+u", *"new.log", "enter")
         await pilot.pause()
         assert (tmp_path / "new.log").read_text() == "web1  one\n" and (tmp_path / "old.log").read_text() == "mine"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from core.config.models import Environment, Hook, Server
+from core.config.table import Place
 from core.errors import ConfigError, Fault
 from tests.tui.recorded import project
 from tui.view.edit_lines import (
@@ -21,8 +22,10 @@ from tui.view.edit_lines import (
     explained,
     explanations,
     fault_lines,
+    faults_by_field,
     fields_of,
     left_lines,
+    places_of,
     rows_of,
     typed,
     written,
@@ -95,14 +98,29 @@ def test_every_field_is_explained_in_a_sentence(kind: str) -> None:
             assert len(rows) == 2 and all(width(row) <= cells for row in rows), field.key
 
 
-def test_a_fault_in_the_form_of_a_new_environment_names_its_field() -> None:
-    row = Row(NEW_ENVIRONMENT, ("environments",), "add an environment")
-    faults = [
-        Fault("turnout.toml", key, "is wrong")
-        for key in ('environments.""', "environments.qa.servers[0].host", "environments.qa.keep", "hooks[0].on")
-    ]
-    said = [plain(spans) for spans in fault_lines(ConfigError(faults), 80, row)]
-    assert said == [f"{name}: is wrong" for name in ("environment", "server host", "keep", "hooks[0].on")]
+def by_field(kind: str, place: Place, name: str, number: int, *keys: str) -> dict[str, list[str]]:
+    faults = [Fault("turnout.toml", key, f"{at} is wrong") for at, key in enumerate(keys)]
+    return faults_by_field(ConfigError(faults), places_of(Row(kind, place, ""), fields_of(kind), name, number))
+
+
+def test_a_fault_is_said_below_its_field() -> None:
+    keys = ("environments.qa", "environments.qa.servers[0].host", "environments.qa.keep", "hooks[0].on", "")
+    assert by_field(NEW_ENVIRONMENT, ("environments",), "qa", 0, *keys) == {
+        NAME: ["0 is wrong"],
+        "server host": ["1 is wrong"],
+        "keep": ["2 is wrong"],
+        "": ["hooks[0].on: 3 is wrong", "4 is wrong"],
+    }
+    assert by_field(NEW_ENVIRONMENT, ("environments",), "", 0, 'environments.""') == {NAME: ["0 is wrong"]}
+    server: Place = ("environments", "a b", "servers", 1)
+    keys = ('environments."a b".servers[1].roles[0]', 'environments."a b".servers[0].host')
+    assert by_field(SERVER, server, "", 0, *keys) == {"roles": ["0 is wrong"], "": [f"{keys[1]}: 1 is wrong"]}
+    assert by_field(NEW_HOOK, ("hooks",), "", 2, "hooks[2].run") == {"run": ["0 is wrong"]}
+
+
+def test_a_fault_that_is_long_stays_behind_the_label() -> None:
+    said = [plain(spans) for spans in fault_lines(["wrong " * 20], 40, 16)]
+    assert len(said) > 3 and all(text.startswith(" " * 16 + "wrong") and len(text) <= 40 for text in said)
 
 
 def test_a_difference_keeps_the_indentation_and_is_harmless() -> None:

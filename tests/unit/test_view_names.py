@@ -5,7 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.view.names import listed, short_tags_of, shortened
+from tui.view.glyphs import ASCII, UNICODE
+from tui.view.names import direction, listed, short_tags_of, shortened
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789-."
 NAMES = st.lists(st.text(LETTERS, min_size=1, max_size=40), min_size=1, max_size=30, unique=True)
@@ -73,3 +74,10 @@ def test_names_in_little_room_are_the_beginnings_of_what_differs() -> None:
     names = [f"shop-production-{place}" for place in places]
     assert list(shortened(names, 5).values()) == ["fwe01", "fwe02", "vwe01", "fwo01"]
     assert list(shortened(names, 4).values()) == ["fwe1", "fwe2", "vwe1", "fwo1"]
+
+
+def test_a_direction_keeps_both_names_apart_in_little_room() -> None:
+    assert direction("staging", "production", 28, UNICODE) == "staging → production"
+    long = direction("shop-frankfurt-staging", "shop-frankfurt-production", 28, UNICODE)
+    assert long == "…staging → …production"
+    assert len(direction("a" * 40, "a" * 39 + "b", 20, ASCII)) <= 20

@@ -128,6 +128,7 @@ class Command(Struct, frozen=True, kw_only=True):
     help      in the help and docs/keys.md, under `group`      title   in the palette; "" keeps it out
     label     in the bar at the bottom   rank   the highest leaves the bar first when it is narrow
     in_bar    whether it is in the bar now    place   the lower, the further to the left there
+    belongs   whether it is what a person may want most where the focus is: there it leaves the bar late
     why_not   why it does nothing now, in a few words; "" where it does something
     says_now  what it would do now, for the help and the palette: `back to 9ab01cd`; "" where nothing is to be added
     run       does it; None where `action`, a Textual action of the app, does
@@ -142,6 +143,7 @@ class Command(Struct, frozen=True, kw_only=True):
     rank: int = 5
     place: int = 0
     in_bar: Callable[[Workspace, Focus], bool] = nowhere
+    belongs: Callable[[Focus], bool] = lambda focus: False
     why_not: Callable[[Workspace, Focus], str] = always
     says_now: Callable[[Workspace], str] = lambda workspace: ""
     run: Callable[[Desk], None] | None = None

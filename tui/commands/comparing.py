@@ -42,10 +42,12 @@ def _not_compared(workspace: Workspace, focus: Focus) -> str:
 
 COMMANDS = (
     Command(
-        id="changes", keys="c", help="what differs between two releases: marked ones, or this and the live one",
+        id="changes", keys="c",
+        help="what differs between two releases: marked ones, this and the live one, or those of operations",
         group=LOOK, title="Changes between two releases", label="Changes", rank=4, place=35,
         in_bar=lambda workspace, focus: (focus.pane in ("servers", "releases") or in_history(focus))
         and focus.tab != "changes",
+        belongs=in_history,
         why_not=_not_compared, run=lambda desk: desk.show_tab("changes"),
     ),
     Command(

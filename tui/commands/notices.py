@@ -32,7 +32,7 @@ def _with_reason(desk: Desk, title: str, said: str, request: Callable[[str], Req
         if reason is not None:
             plan(desk, request(reason), title)
 
-    desk.ask(ReasonDialog(title, [said], desk.keymap, needed=needed), given)
+    desk.ask(ReasonDialog(title, [said], needed=needed), given)
 
 
 def _pin(desk: Desk) -> None:

@@ -82,7 +82,7 @@ def _plan_despite_freeze(desk: Desk, request: Request, title: str, servers: Coll
         if reason:
             plan(desk, replace(request, reason=reason, despite_freeze=True), title, servers)
 
-    desk.ask(ReasonDialog("Changes are frozen", said, desk.keymap, needed=True), given)
+    desk.ask(ReasonDialog("Changes are frozen", said, needed=True), given)
 
 
 def _plan_with_reason(desk: Desk, request: Request, title: str, servers: Collection[str] | None) -> None:
@@ -93,7 +93,7 @@ def _plan_with_reason(desk: Desk, request: Request, title: str, servers: Collect
         if reason:
             plan(desk, replace(request, reason=reason), title, servers)
 
-    desk.ask(ReasonDialog(title, said, desk.keymap, needed=True), given)
+    desk.ask(ReasonDialog(title, said, needed=True), given)
 
 
 def locked(workspace: Workspace, focus: Focus) -> str:

@@ -11,12 +11,17 @@ from tui.model.workspace import Workspace
 
 
 def in_history(focus: Focus) -> bool:
-    """Whether the list of operations has the focus."""
+    """Whether the history has the focus: its list, or the log of one operation."""
     return focus.pane == "bottom" and focus.tab == "history"
 
 
+def in_operations(focus: Focus) -> bool:
+    """Whether the list of operations has the focus."""
+    return in_history(focus) and any(key.id == DETAILS.id for key in focus.tab_keys)
+
+
 def _not_markable(workspace: Workspace, focus: Focus) -> str:
-    if in_history(focus):
+    if in_operations(focus):
         return ""
     if focus.pane == "servers":
         return "" if focus.server else "no server under the cursor"
@@ -31,7 +36,7 @@ def _no_list(workspace: Workspace, focus: Focus) -> str:
 
 
 def _nothing_to_mark(workspace: Workspace, focus: Focus) -> str:
-    return "" if in_history(focus) else _no_list(workspace, focus) or _not_markable(workspace, focus)
+    return "" if in_operations(focus) else _no_list(workspace, focus) or _not_markable(workspace, focus)
 
 
 def _no_more_servers(workspace: Workspace, focus: Focus) -> str:
@@ -72,10 +77,11 @@ def _copy_name(desk: Desk) -> None:
 
 COMMANDS = (
     Command(
-        id="mark", keys="space", help="mark a release, to prune it, or a server: operations use marked ones only",
+        id="mark", keys="space",
+        help="mark a release, to prune it; a server: operations use marked ones only; or two operations, to compare",
         group=LOOK, label="Mark", rank=6, place=40,
-        in_bar=lambda workspace, focus: focus.pane != "bottom" or in_history(focus), why_not=_nothing_to_mark,
-        run=lambda desk: desk.mark("one"),
+        in_bar=lambda workspace, focus: focus.pane != "bottom" or in_operations(focus), belongs=in_operations,
+        why_not=_nothing_to_mark, run=lambda desk: desk.mark("one"),
     ),
     Command(
         id="mark-all", keys="a", help="mark all rows that are shown, or take their marks away", group=LOOK,

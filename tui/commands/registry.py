@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from msgspec.structs import replace
 from textual.binding import BindingType
 
 from tui.commands import (
@@ -90,21 +91,23 @@ def says_now(name: str, workspace: Workspace) -> str:
 
 def hints(workspace: Workspace, focus: Focus, keymap: Keymap) -> list[KeyHint]:
     """The keys for the bar, chosen for the pane with the focus and the state of things."""
-    if focus.filtering:
-        close = KeyHint("close", keymap.shown("close"), "Show all")
-        return [KeyHint("enter", "Enter", f"Filter {focus.filtering}"), close]
-    keys = [(command.place, command.key) for command in _in_bar(workspace, focus)]
+    if focus.typing:
+        kept, left = focus.typing
+        return [KeyHint("simulate_key('enter')", "Enter", kept), KeyHint("close", keymap.shown("close"), left)]
+    keys = [
+        (command.place, replace(command.key, rank=1) if command.belongs(focus) else command.key)
+        for command in _in_bar(workspace, focus)
+    ]
     if focus.pane == "bottom":
         keys += [(TAB_PLACE, key) for key in focus.tab_keys if key.label]
     return [_hint(key, workspace, focus, keymap) for _, key in sorted(keys, key=lambda placed: placed[0])]
 
 
 def keys_here(workspace: Workspace, focus: Focus, keymap: Keymap) -> list[str]:
-    """The ids of the keys that do something where the person is: those of the tab, or else those of the bar."""
-    if focus.pane == "bottom" and focus.tab_keys:
-        return [key.id for key in focus.tab_keys]
-    in_bar = sorted(_in_bar(workspace, focus), key=lambda command: command.place)
-    return [command.id for command in in_bar if not why_not(command.id, workspace, focus, keymap)]
+    """The ids of the keys that do something where the person is: those of the tab, then those of the bar."""
+    of_tab = [key.id for key in focus.tab_keys] if focus.pane == "bottom" else []
+    in_bar = sorted(_in_bar(workspace, focus), key=lambda command: (not command.belongs(focus), command.place))
+    return of_tab + [command.id for command in in_bar if not why_not(command.id, workspace, focus, keymap)]
 
 
 def _in_bar(workspace: Workspace, focus: Focus) -> list[Command]:

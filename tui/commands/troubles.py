@@ -59,7 +59,7 @@ def _break_lock(desk: Desk) -> None:
     held = workspace.others.locks
     locks = {name: lock for name, lock in held.items() if lock.operation == next(iter(held.values())).operation}
     if locks:
-        dialog = BreakLockDialog(workspace.fleet_watch, locks, desk.keymap, desk.now)
+        dialog = BreakLockDialog(workspace.fleet_watch, locks, desk.now)
         desk.ask(dialog, lambda sure: workspace.break_locks(locks) if sure else None)
 
 

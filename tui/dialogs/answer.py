@@ -60,7 +60,7 @@ class AnswerDialog(Dialog[str]):
         return self._is_open and not self._question.refusal(self.chosen, self._who)
 
     def compose_buttons(self) -> ComposeResult:
-        yield button("Not now", "close", self._keymap.shown("close"))
+        yield button("Not now", "close", self.close_key)
         yield button(self.chosen, "yes", self._keymap.shown("yes"), risky=True)
 
     def on_mount(self) -> None:

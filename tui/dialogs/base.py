@@ -15,7 +15,7 @@ from textual.screen import ModalScreen
 from textual.widget import Widget
 from textual.widgets import Button
 
-from tui.keymap import bindings
+from tui.keymap import Keymap, bindings
 from tui.model.keystrokes import ALONE, READ, Keystrokes, why_no_yes
 from tui.view.lines import Line, line, wrap_line
 from tui.view.placement import SHORT
@@ -34,6 +34,9 @@ BUTTONS = 2
 """Rows of the buttons at least, with the space around them."""
 
 
+BUTTON_CELLS = 28
+"""Cells of a button's words at most: two buttons fit beside each other on the smallest screen."""
+
 SOON = 0.05
 """Seconds between two looks whether a dialog was on the screen for long enough."""
 
@@ -42,6 +45,7 @@ class Host(Protocol):
     """What dialogs use of the app."""
 
     keystrokes: Keystrokes
+    keymap: Keymap
     clock: Callable[[], float]
     """Seconds that never go back, by which keys are timed."""
 
@@ -79,7 +83,12 @@ class Dialog(Guarded, ModalScreen[T], Generic[T]):
 
     def compose_buttons(self) -> ComposeResult:
         """The buttons from left to right; the first has the focus."""
-        yield button("Close", "close")
+        yield button("Close", "close", self.close_key)
+
+    @property
+    def close_key(self) -> str:
+        """The key that leaves it, as people write it."""
+        return self.host.keymap.shown("close")
 
     def on_mount(self) -> None:
         box = self.query_one("#box")
@@ -288,7 +297,7 @@ class Ask(Dialog[bool]):
         self._yes, self._no, self._key = yes, no, key
 
     def compose_buttons(self) -> ComposeResult:
-        yield button(self._no, "close")
+        yield button(self._no, "close", self.close_key)
         yield button(self._yes, "yes", self._key, risky=True)
 
     def lines(self, cells: int) -> Sequence[Line]:

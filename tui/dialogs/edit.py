@@ -27,8 +27,10 @@ from tui.view.edit_lines import (
     explained,
     explanations,
     fault_lines,
+    faults_by_field,
     fields_of,
     left_lines,
+    places_of,
     row_line,
     rows_of,
     typed,
@@ -65,7 +67,7 @@ class EditDialog(Pick[Project]):
         yield Lines(id="edit-hint")
 
     def compose_buttons(self) -> ComposeResult:
-        yield button("Cancel", "close", "Esc")
+        yield button("Cancel", "close", self.close_key)
         yield button("Save …", "yes", self._keymap.shown("yes"))
 
     def on_mount(self) -> None:
@@ -128,7 +130,8 @@ class FormDialog(Dialog[Draft]):
         self._project = project
         self._glyphs = glyphs
         self._fields = fields_of(row.kind)
-        self._faults: Sequence[Line] = ()
+        self._faults: Mapping[str, Sequence[str]] = {}
+        """By field: what is wrong with it; under "" what is wrong elsewhere."""
 
     def compose_body(self) -> ComposeResult:
         table = {} if self._row.kind.startswith("new") else editing.written(self._draft, self._row.place)
@@ -145,16 +148,18 @@ class FormDialog(Dialog[Draft]):
                         classes="field-value",
                         select_on_focus=False,
                     )
+                yield Lines(classes="field-fault")
             yield Lines(id="text")
         yield Lines(id="field-says")
 
     def compose_buttons(self) -> ComposeResult:
-        yield button("Cancel", "close", "Esc")
+        yield button("Cancel", "close", self.close_key)
         yield button("Take over", "yes", "Enter")
 
     def on_mount(self) -> None:
         for label, field in zip(self.query(".field-label").results(Lines), self._fields, strict=True):
             label.show([line((fit(field.key, LABEL_CELLS), "dim"))])
+        self._show_faults({})
         job: Job[dict[str, str]] = Job("explain fields", lambda emit, controls: explanations(self._row.kind))
         self._bridge.follow(job, self.while_here(self._can_explain))
         job.start()
@@ -175,11 +180,25 @@ class FormDialog(Dialog[Draft]):
         self._explain()
 
     def draw(self) -> None:
+        for below, field in zip(self.query(".field-fault").results(Lines), self._fields, strict=True):
+            below.show(fault_lines(self._faults.get(field.key, ()), self.cells, LABEL_CELLS + 2))
         super().draw()
         self._explain()
 
     def lines(self, cells: int) -> Sequence[Line]:
-        return self._faults
+        return fault_lines(self._faults.get("", ()), cells)
+
+    def _show_faults(self, faults: Mapping[str, Sequence[str]]) -> None:
+        """Say below each field what is wrong with it, and go to the first one."""
+        self._faults = faults
+        faulty = [bool(faults.get(field.key)) for field in self._fields]
+        for below, wrong in zip(self.query(".field-fault").results(Lines), faulty, strict=True):
+            below.display = wrong
+        self.draw()
+        if True in faulty:
+            self.set_focus(list(self.query(".field-value").results(Input))[faulty.index(True)])
+        elif faults:
+            self.call_after_refresh(self.query_one("#body").scroll_end, animate=False)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         self._take_over()
@@ -192,15 +211,19 @@ class FormDialog(Dialog[Draft]):
             draft = self._with_values()
             draft.project(self._project.settings)
         except ConfigError as error:
-            self._faults = fault_lines(error, self.cells, self._row)
-            self.draw()
-            self.query_one("#body").scroll_end(animate=False)
-            return
+            self._show_faults(faults_by_field(error, self._places))
         except UsageError as error:
-            self._faults = [line((error.title, "bad"))]
-            self.draw()
-            return
-        self.dismiss(draft)
+            text = f"{error.title}; {error.hint}" if error.hint else error.title
+            self._show_faults({NAME if self._fields[0].key == NAME else "": [one_line(text)]})
+        else:
+            self.dismiss(draft)
+
+    @property
+    def _places(self) -> Mapping[str, str]:
+        """By field: where its value is in the file."""
+        name = self.query(".field-value").first(Input).value.strip()
+        number = len(editing.written(self._draft, self._row.place)) if self._row.kind.startswith("new") else 0
+        return places_of(self._row, self._fields, name, number)
 
     def _with_values(self) -> Draft:
         texts = [field.value for field in self.query(".field-value").results(Input)]
@@ -240,7 +263,7 @@ class SaveDialog(Dialog[Project]):
         self._ended: dict[str, TurnoutError | None] = {}
 
     def compose_buttons(self) -> ComposeResult:
-        yield button("Back", "close", "Esc")
+        yield button("Back", "close", self.close_key)
         yield button("Save", "yes", self._keymap.shown("yes"), risky=True, disabled=True)
 
     def on_mount(self) -> None:

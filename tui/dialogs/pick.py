@@ -10,7 +10,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 from textual.app import ComposeResult
 from textual.widget import Widget
-from textual.widgets import Input
+from textual.widgets import Button, Input
 
 from core.jobs import Job
 from tui.dialogs.base import Dialog, button
@@ -53,6 +53,12 @@ class Pick(Dialog[T]):
     AUTO_FOCUS = "#choices"
     BINDINGS = bindings("details")
     tallest = 14
+    choosing = "Plan …"
+    """What Enter does with the row under the cursor, on its button."""
+
+    @property
+    def choose_key(self) -> str:
+        return self.host.keymap.shown("details")
 
     @property
     def choices(self) -> Choices:
@@ -75,6 +81,12 @@ class Pick(Dialog[T]):
     def choose(self) -> None:
         """Answer with the row under the cursor."""
 
+    def on_button_pressed(self, event: Button.Pressed) -> None:
+        if event.button.id == "choose":
+            self.choose()
+        else:
+            super().on_button_pressed(event)
+
     def action_cursor_down(self) -> None:
         self.choices.action_cursor_down()
 
@@ -88,13 +100,15 @@ class Pick(Dialog[T]):
         self.choices.action_page_up()
 
     def compose_buttons(self) -> ComposeResult:
-        yield button("Cancel", "close", "Esc")
+        yield button("Cancel", "close", self.close_key)
+        yield button(self.choosing, "choose", self.choose_key)
 
 
 class DeployDialog(Pick[str]):
     """What to deploy: answers a branch, tag or commit, as chosen or as typed."""
 
     AUTO_FOCUS = "#typed-ref"
+    choose_key = "Enter"  # of the field
     title_text = "Deploy: which revision?"
     has_ages = True
 

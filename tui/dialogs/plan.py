@@ -15,7 +15,7 @@ from core.events import Event
 from core.jobs import Controls, Job
 from core.plan import Plan
 from core.questions import OTHER, USUAL_HOLD
-from tui.dialogs.base import Dialog, button, relabel
+from tui.dialogs.base import BUTTON_CELLS, Dialog, button, relabel
 from tui.dialogs.typed import Typed
 from tui.keymap import Keymap, bindings
 from tui.model.bridge import Bridge
@@ -24,6 +24,7 @@ from tui.model.pages import topic
 from tui.view.formats import short_tag, short_tags
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, crop, line
+from tui.view.names import direction
 from tui.view.part_lines import part_lines
 from tui.view.plan_lines import plan_lines, plan_names
 from tui.view.plan_news import news_lines, way_on
@@ -101,7 +102,7 @@ class PlanDialog(Dialog[Plan]):
         yield Typed(disabled=not self._environment.protected)
 
     def compose_buttons(self) -> ComposeResult:
-        yield button("Cancel", "close", self._close_key)
+        yield button("Cancel", "close", self.close_key)
         yield button("Run", "yes", risky=True, disabled=True)
 
     def on_mount(self) -> None:
@@ -137,17 +138,12 @@ class PlanDialog(Dialog[Plan]):
     def _plan_again(self) -> None:
         self.plan, self.news = None, News()
         self._field.field.disabled = not self._environment.protected
-        relabel(self.query_one("#close", Button), "Cancel", self._close_key)
+        relabel(self.query_one("#close", Button), "Cancel", self.close_key)
         self.set_title(self.title_text)
         self.set_focus(self.query_one("#name" if self._environment.protected else "#close"))
         self._begin()
         self._start()
         self.draw()
-
-    @property
-    def _close_key(self) -> str:
-        """The key beside Cancel, where letters go into a field."""
-        return self._keymap.shown("close") if self._environment.protected else ""
 
     def _say_what_to_type(self, why: str, word: str) -> None:
         self._field.label(line((f"{why}: type ", "warn"), (word, "strong"), (" to go on ", "warn")))
@@ -177,7 +173,7 @@ class PlanDialog(Dialog[Plan]):
             self.show_what_to_agree_to()
         if not self._may_run:
             close = self.query_one("#close", Button)
-            relabel(close, "Close")
+            relabel(close, "Close", self.close_key)
             self.set_focus(close)
             self._field.display = False
         self.draw()
@@ -192,7 +188,15 @@ class PlanDialog(Dialog[Plan]):
             self._say_what_to_type("Migrations stay", self._words_to_type[-1])
             self._field.display = True
             self.set_focus(field)
-        self._offer_yes(self._agree_key, plan.verb)
+        self._offer_yes(self._agree_key, self._verb(plan))
+
+    def _verb(self, plan: Plan) -> str:
+        """What a yes does: `Roll back`, `Promote staging → production`."""
+        source = getattr(self.request, "source", "")
+        if not source:
+            return plan.verb
+        room = BUTTON_CELLS - len(plan.verb) - 1
+        return f"{plan.verb} {direction(source, self._environment.name, room, self._glyphs)}"
 
     @property
     def _field(self) -> Typed:
@@ -254,12 +258,15 @@ class PlanDialog(Dialog[Plan]):
         return planning_lines(self._progress, waited_for, len(self._chosen), cells, self._now(), self._glyphs)
 
     def _hold_hint(self, cells: int) -> Sequence[Line]:
-        """That a key holds it; where a name is typed, letters go there."""
+        """That a key holds it, or no longer; where a name is typed, letters go there."""
         plan = self.plan
-        if plan is None or plan.hold or not self._may_run or "barrier" not in plan.phases or self._words_to_type:
+        if plan is None or not self._may_run or "barrier" not in plan.phases or self._words_to_type:
+            return []
+        if plan.hold and self._environment.hold and not plan.goes_back:
             return []
         key = self._keymap.shown("hold")
-        return [(), crop(line((f"{key}  ", "key"), ("Hold: wait before the switch for a go", "dim")), cells)]
+        said = "Do not hold: switch as soon as all is ready" if plan.hold else "Hold: wait before the switch for a go"
+        return [(), crop(line((f"{key}  ", "key"), (said, "dim")), cells)]
 
     @property
     def _mark_key(self) -> str:
@@ -277,7 +284,7 @@ class PlanDialog(Dialog[Plan]):
         elif self.news.held:
             self.notice(f"{self.news.held}; {self._way_on}", severity="warning", seconds=4)
         elif not self._typed:
-            leave = self._keymap.shown("close")
+            leave = self.close_key
             self._field.complain(f"type {self._words_to_type[-1]} exactly, or {leave} leaves")
         else:
             self.dismiss(self.plan)

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from textual.app import ComposeResult
+from textual.widgets import Button
 
+from tui.dialogs.base import BUTTON_CELLS, relabel
 from tui.dialogs.pick import Choices, Pick
 from tui.model.workspaces import Workspaces
 from tui.view.formats import listing
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, fit, line, one_line, short, width
+from tui.view.names import direction
 
 
 class PromoteDialog(Pick[str]):
@@ -19,6 +22,7 @@ class PromoteDialog(Pick[str]):
     def __init__(self, workspaces: Workspaces, others: Sequence[str], target: str, *, glyphs: Glyphs) -> None:
         super().__init__()
         self.title_text = f"Promote to {target}: from where?"
+        self._target = target
         self._workspaces = workspaces
         self._others = list(others)
         self._glyphs = glyphs
@@ -34,6 +38,12 @@ class PromoteDialog(Pick[str]):
                 watch.check()
         self.choices.set_keys(self._others)
         self.choices.focus()
+        self.on_rows_moved()
+
+    def on_rows_moved(self) -> None:
+        """Say on the button from where to where."""
+        way = direction(self.choices.key, self._target, BUTTON_CELLS, self._glyphs)
+        relabel(self.query_one("#choose", Button), f"{way} …", self.choose_key)
 
     def on_unmount(self) -> None:
         self._workspaces.on_change.remove(self._changed)

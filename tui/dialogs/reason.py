@@ -11,7 +11,6 @@ from textual.widgets import Input
 from core.records import LONGEST_REASON
 from tui.dialogs.base import Dialog, button
 from tui.dialogs.typed import Typed
-from tui.keymap import Keymap
 from tui.view.lines import Line, line, wrap
 from tui.widgets.paint import Lines
 
@@ -21,11 +20,10 @@ class ReasonDialog(Dialog[str]):
 
     AUTO_FOCUS = "#name"
 
-    def __init__(self, title: str, said: Sequence[str], keymap: Keymap, *, needed: bool) -> None:
+    def __init__(self, title: str, said: Sequence[str], *, needed: bool) -> None:
         super().__init__()
         self.title_text = title
         self._said = said
-        self._keymap = keymap
         self._needed = needed
 
     def compose_body(self) -> ComposeResult:
@@ -34,7 +32,7 @@ class ReasonDialog(Dialog[str]):
         yield Typed(most=LONGEST_REASON)
 
     def compose_buttons(self) -> ComposeResult:
-        yield button("Cancel", "close", self._keymap.shown("close"))
+        yield button("Cancel", "close", self.close_key)
         yield button("Plan …", "yes", "Enter", disabled=self._needed)
 
     def on_mount(self) -> None:

@@ -43,7 +43,7 @@ class RecoverDialog(Dialog[str]):
         self._now = now
 
     def compose_buttons(self) -> ComposeResult:
-        yield button("Not now", "close")
+        yield button("Not now", "close", self.close_key)
         if self._interrupted.tag:
             yield button("Finish …", "finish", self._keymap.shown("finish"), risky=True)
         yield button("Undo …", "take-back", self._keymap.shown("take-back"), risky=True)
@@ -53,7 +53,7 @@ class RecoverDialog(Dialog[str]):
             self._is_so = not self._is_so
             for choice in self.query("#finish, #take-back"):
                 choice.display = self._is_so
-            relabel(self.query_one("#close", Button), "Not now" if self._is_so else "Close")
+            relabel(self.query_one("#close", Button), "Not now" if self._is_so else "Close", self.close_key)
         super().every_second()
 
     def lines(self, cells: int) -> Sequence[Line]:

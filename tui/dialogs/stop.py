@@ -55,7 +55,7 @@ class StopQuestion(Ask):
             agreeing = self.query_one("#yes", Button)
             relabel(agreeing, yes, self._key)
             agreeing.display = bool(yes)
-            relabel(self.query_one("#close", Button), no)
+            relabel(self.query_one("#close", Button), no, self.close_key)
             self.show_what_to_agree_to()
         self.draw()
 

@@ -11,7 +11,7 @@ from textual.widgets import Input
 from core.records import Lock, ServerState
 from tui.dialogs.base import Dialog, button
 from tui.dialogs.typed import Typed
-from tui.keymap import Keymap, bindings
+from tui.keymap import bindings
 from tui.model.fleet_watch import FleetWatch
 from tui.view.lines import Line, line, wrap
 from tui.view.locks import break_words, living, looked_ago
@@ -30,14 +30,11 @@ class BreakLockDialog(Dialog[bool]):
     bad = True
     has_ages = True
 
-    def __init__(
-        self, fleet_watch: FleetWatch, locks: Mapping[str, Lock], keymap: Keymap, now: Callable[[], float]
-    ) -> None:
+    def __init__(self, fleet_watch: FleetWatch, locks: Mapping[str, Lock], now: Callable[[], float]) -> None:
         super().__init__()
         self._fleet_watch = fleet_watch
         self._environment = fleet_watch.environment.name
         self._locks = locks
-        self._keymap = keymap
         self._now = now
         self._seconds = 0
 
@@ -47,7 +44,7 @@ class BreakLockDialog(Dialog[bool]):
         yield Typed()
 
     def compose_buttons(self) -> ComposeResult:
-        yield button("Cancel", "close", self._keymap.shown("close"))
+        yield button("Cancel", "close", self.close_key)
         yield button("Break it", "yes", "Enter", risky=True, disabled=True)
 
     def on_mount(self) -> None:
@@ -92,7 +89,7 @@ class BreakLockDialog(Dialog[bool]):
         elif self._typed:
             self.dismiss(True)
         else:
-            self.query_one(Typed).complain(f"type {self._environment} exactly, or {self._keymap.shown('close')} leaves")
+            self.query_one(Typed).complain(f"type {self._environment} exactly, or {self.close_key} leaves")
 
     def on_input_changed(self, event: Input.Changed) -> None:
         self.allow()

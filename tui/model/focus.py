@@ -13,7 +13,8 @@ class Focus(Struct, frozen=True):
 
     pane      that has the focus, or ""                     tab   the tab that is shown in the bottom pane
     server    name of the server under the cursor, or ""   release   under the cursor
-    marked    tags that are marked                          filtering   the pane whose filter is being typed, or ""
+    marked    tags that are marked
+    typing    while a text is typed: what Enter does with it, and what Escape does
     marked_servers   names of servers that are marked: an operation is on them alone
     list      of servers or of releases: that which had the focus last
     tab_keys  of the tab that is shown
@@ -29,5 +30,5 @@ class Focus(Struct, frozen=True):
     release: FleetRelease | None = None
     marked: frozenset[str] = frozenset()
     marked_servers: frozenset[str] = frozenset()
-    filtering: str = ""
+    typing: tuple[str, str] | None = None
     pair: tuple[str, str] | None = None

@@ -162,6 +162,7 @@ class Environments(Guarded, Screen[None]):
 
     def _show_keys(self) -> None:
         hints = [KeyHint("details", self.keymap.shown("details"), "Open", rank=1)]
+        hints += [KeyHint("close", self.keymap.shown("close"), "Back", rank=2)] if self._back else []
         hints += hints_of(IN_BAR, self.workspace, HERE, self.keymap)
         self.query_one(KeyBar).offer(hints)
 
@@ -209,7 +210,9 @@ class Environments(Guarded, Screen[None]):
     @property
     def keys_here(self) -> list[str]:
         """The ids of the keys that do something now, for the help."""
-        return ["details", *(command.id for command in IN_BAR if not self.why_not(command.id))]
+        commands = dict.fromkeys(command.id for command in (*ON_ENVIRONMENTS, *IN_BAR))
+        back = ["close"] if self._back else []
+        return ["details", *back, *(name for name in commands if not self.why_not(name))]
 
     def action_close(self) -> None:
         """Back to the environment that was shown."""

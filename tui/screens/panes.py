@@ -94,9 +94,16 @@ class Panes(Guarded, Screen[None]):
             release=self.releases.row,
             marked=frozenset(self.releases.marked),
             marked_servers=frozenset(self.servers_pane.marked),
-            filtering=self.filter.typing,
+            typing=self._typing,
             pair=self._pair(),
         )
+
+    @property
+    def _typing(self) -> tuple[str, str] | None:
+        """What Enter and Escape do with the text that is being typed."""
+        if self.filter.typing:
+            return f"Filter {self.filter.typing}", "Show all"
+        return self.bottom.shown.typing if self.pane == "bottom" else None
 
     def _pair(self) -> tuple[str, str] | None:
         """Two releases of the history, while it is shown, or while what differs between them is."""

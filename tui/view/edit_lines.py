@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
 from msgspec import Struct
 
 from core.config import Environment, Hook, Project, Server
+from core.config.fault_text import key_text
 from core.config.table import Place, Table
 from core.errors import ConfigError
 from core.text import clean, count
@@ -25,6 +25,9 @@ _APART = {"servers", "shared", "slots", "variables"}
 
 NAME = "environment"
 """The field for an environment's name, which is no key of its table."""
+
+FIRST = "server "
+"""What the fields of a new environment's first server begin with."""
 
 YES, NO = "yes", "no"
 
@@ -80,7 +83,7 @@ def row_line(row: Row, cells: int, glyphs: Glyphs) -> Line:
 def fields_of(kind: str) -> tuple[Field, ...]:
     """What can be filled in for a table: the keys of its model. An environment has a name, a new one a first server."""
     if kind == NEW_ENVIRONMENT:
-        first = tuple(Field(f"server {field.key}", field.form) for field in fields_of(SERVER)[:3])
+        first = tuple(Field(f"{FIRST}{field.key}", field.form) for field in fields_of(SERVER)[:3])
         return (*fields_of(ENVIRONMENT), *first)
     model = _MODELS[kind.removeprefix("new ")]
     out = []
@@ -99,7 +102,7 @@ def explanations(kind: str) -> dict[str, str]:
     from core.config.schema import descriptions
 
     if kind == NEW_ENVIRONMENT:
-        first = {f"server {key}": text for key, text in explanations(SERVER).items()}
+        first = {f"{FIRST}{key}": text for key, text in explanations(SERVER).items()}
         return {**explanations(ENVIRONMENT), **first}
     model = _MODELS[kind.removeprefix("new ")]
     said = descriptions(model)
@@ -143,24 +146,41 @@ def written(field: Field, table: Mapping[str, Any]) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def fault_lines(error: ConfigError, cells: int, row: Row | None = None) -> list[Line]:
-    """Every fault, as the command line says it; one of the table in this row by the name of its field."""
-    out: list[Line] = []
-    for fault in error.faults:
-        key = _field_of(fault.key, row) if row is not None else fault.key
-        text = f"{key}: {fault.message}" if key else fault.message
-        out += [line((part, "bad")) for part in wrap(one_line(f"{text}; {fault.hint}" if fault.hint else text), cells)]
+def places_of(row: Row, fields: Sequence[Field], name: str, number: int) -> dict[str, str]:
+    """By field: the way to its value in the file, as faults name it.
+
+    name     as it was typed, of an environment      number   how many tables of its kind there are
+    """
+    if row.kind in (ENVIRONMENT, NEW_ENVIRONMENT):
+        base: Place = ("environments", name)
+    else:
+        base = (*row.place, number) if row.kind.startswith("new") else row.place
+    out = {}
+    for field in fields:
+        within: Place = ("servers", 0, field.key.removeprefix(FIRST)) if field.key.startswith(FIRST) else (field.key,)
+        out[field.key] = key_text(base if field.key == NAME else (*base, *within))
     return out
 
 
-def _field_of(key: str, row: Row) -> str:
-    """`server host` for `environments.qa.servers[0].host` in the form of a new environment; else the key as it is."""
-    if row.kind != NEW_ENVIRONMENT:
-        return key
-    found = re.fullmatch(r"environments\.[^.]+(?:\.servers\[0\])?(?:\.(\w[\w-]*))?", key)
-    if found is None:
-        return key
-    return f"server {found[1]}" if ".servers[0]." in key else found[1] or NAME
+def faults_by_field(error: ConfigError, places: Mapping[str, str]) -> dict[str, list[str]]:
+    """What is wrong with the values of each field; with others, under "", as the command line says it."""
+    out: dict[str, list[str]] = {}
+    for fault in error.faults:
+        about = [
+            field
+            for field, place in places.items()
+            if fault.key == place or (field != NAME and fault.key.startswith((f"{place}.", f"{place}[")))
+        ]
+        text = f"{fault.message}; {fault.hint}" if fault.hint else fault.message
+        if not about and fault.key:
+            text = f"{fault.key}: {text}"
+        out.setdefault(about[0] if about else "", []).append(one_line(text))
+    return out
+
+
+def fault_lines(texts: Sequence[str], cells: int, indent: int = 0) -> list[Line]:
+    """What is wrong, in as many lines as that takes; below a field, behind its label."""
+    return [line(" " * indent, (part, "bad")) for text in texts for part in wrap(text, cells - indent)]
 
 
 def left_lines(before: Project, after: Project, cells: int, glyphs: Glyphs) -> list[Line]:

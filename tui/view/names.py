@@ -10,6 +10,7 @@ from functools import lru_cache
 
 from core.names import short_tag
 from core.names import short_tags_of as short_tags_of
+from tui.view.glyphs import Glyphs
 
 
 def called(tags: Iterable[str]) -> Callable[[str], str]:
@@ -110,3 +111,13 @@ def listed(names: Sequence[str], cells: int) -> str:
         if len(text) <= cells:
             return text
     return ""
+
+
+def direction(source: str, target: str, cells: int, glyphs: Glyphs) -> str:
+    """`staging → production`: from which environment to which, in so many cells."""
+    arrow = f" {glyphs.arrow} "
+    room = cells - len(arrow)
+    if len(source) + len(target) > room:
+        names = shortened((source, target), room // 2, glyphs.more)
+        source, target = names[source], names[target]
+    return f"{source}{arrow}{target}"

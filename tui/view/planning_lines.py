@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from core.errors import ConnectError, FleetError, TurnoutError
-from core.text import count
+from core.events import Note
+from core.text import both, count
 from tui.view.formats import clock
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, crop, line, one_line
@@ -23,21 +24,28 @@ def planning_lines(
 ) -> list[Line]:
     """The work on a plan. waited_for: those of so many servers that have not answered yet."""
     seconds = progress.seconds(now)
-    word = state_words(progress)[0]
-    if not progress.fleet.phase:
-        there = servers - len(waited_for)
-        word = f"{there} of {count(servers, 'server')} answered" if waited_for else "comparing"
+    word = state_words(progress)[0] if progress.fleet.phase else _words(progress, waited_for, servers)
     frame = glyphs.frames[int(now * 8) % len(glyphs.frames)]
     said = (f" {glyphs.dot} {clock(seconds)}", "dim")
-    out = [crop(line((f"{frame} ", "busy"), ("Making the plan: ", "strong"), word, said), cells)]
+    out = [crop(line((f"{frame} ", "busy"), ("Making the plan: ", "strong"), word, said), cells, glyphs.more)]
     fleet = fleet_line(progress, cells, now, glyphs)
     out += [fleet] if fleet else []
-    if progress.fleet.said:
-        out.append(crop(line(("  " + one_line(progress.fleet.said), "dim")), cells))
+    notes = [event.text for event in progress.said if isinstance(event, Note)]
+    if said_last := progress.fleet.said or (notes[-1] if notes else ""):
+        out.append(crop(line(("  " + one_line(said_last), "dim")), cells, glyphs.more))
     if waited_for and seconds >= SLOW:
         names = listed(waited_for, cells - 20) or count(len(waited_for), "server")
         out.append(line((f"  no answer yet from {names}", "warn")))
     return [*out, line(("Nothing changes until you confirm.", "dim"))]
+
+
+def _words(progress: Progress, waited_for: Sequence[str], servers: int) -> str:
+    """What is read just now: `1 of 3 servers answered, reading staging`."""
+    there = servers - len(waited_for)
+    words = [f"{there} of {count(servers, 'server')} answered"] if waited_for else []
+    rest = [what for what in progress.reading if what != progress.environment]
+    words += [f"reading {both(rest)}"] if rest else []
+    return ", ".join(words) or "comparing"
 
 
 def no_plan_lines(error: TurnoutError, chosen: Sequence[str], mark_key: str, cells: int, glyphs: Glyphs) -> list[Line]:

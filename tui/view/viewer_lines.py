@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from core.text import count
 from tui.view.glyphs import Glyphs
-from tui.view.lines import Line, Span, line, width
+from tui.view.lines import Line, Span, line, short, width
 from tui.view.search import Search
 
 NOTHING = Search()
@@ -107,10 +107,20 @@ def file_path(text: str) -> Path:
     return path
 
 
+def why_not_saved(error: OSError | ValueError) -> str:
+    """Why a file could not be written, in a few words."""
+    if isinstance(error, FileExistsError):
+        return "there is a file or folder of that name already"
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
+        return "its folder does not exist"
+    return str(getattr(error, "strerror", "") or error)
+
+
 def save_line(value: str, lines: int, problem: str, cells: int, more: str) -> Line:
     """While the name of a file is typed: what goes where (the end of its path is seen), or why nothing was written."""
     if problem:
-        return line(("not saved: ", "bad"), problem)
+        begin = line(("not saved: ", "bad"))
+        return (*begin, *line(short(problem, cells - width(begin), more)))
     begin = line((f"save {count(lines, 'line')} ", "strong"))
     if not value.strip():
         return (*begin, *line("type a file's name ", ("Enter writes it, Esc leaves", "dim")))

@@ -74,6 +74,10 @@ class ChangesTab(Vertical, Tab):
         self._arrange()
 
     @property
+    def typing(self) -> tuple[str, str] | None:
+        return ("Keep the filter", "Show all") if self.query_one("#changes-filter").has_focus else None
+
+    @property
     def focus_target(self) -> Rows:
         return self.text if self._opened else self.files
 

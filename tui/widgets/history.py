@@ -159,6 +159,10 @@ class HistoryTab(Vertical, Tab):
         return compared([opened]) if opened else self.list.pair
 
     @property
+    def typing(self) -> tuple[str, str] | None:
+        return self.query_one(Viewer).typing
+
+    @property
     def focus_target(self) -> Widget:
         return self.list if self.list.display else self.query_one(Viewer).focus_target
 

@@ -31,6 +31,11 @@ class Tab(Guarded, Widget):
     has_ages: ClassVar[bool] = False
 
     @property
+    def typing(self) -> tuple[str, str] | None:
+        """While a text is typed there: what Enter does with it, and Escape."""
+        return None
+
+    @property
     def focus_target(self) -> Widget:
         """What takes the focus."""
         return self

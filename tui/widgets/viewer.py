@@ -17,7 +17,7 @@ from tui.view.glyphs import Glyphs
 from tui.view.line_store import LineStore, LogLine
 from tui.view.lines import Line, crop
 from tui.view.search import Search
-from tui.view.viewer_lines import ViewerState, file_path, save_line, search_line, state_line
+from tui.view.viewer_lines import ViewerState, file_path, save_line, search_line, state_line, why_not_saved
 from tui.widgets.line_area import LineArea
 from tui.widgets.paint import Lines
 
@@ -26,7 +26,8 @@ REDRAW_EVERY = 0.25
 
 
 class Viewer(Vertical):
-    """Lines with a line of state above them. What is typed (a search, a file's name) is typed below them.
+    """Lines with a line of state above them. What is typed (a search, a file's name) is typed below them; what is to be
+    said of that stands beside its field, in place of the state.
 
     subject   what the lines are of, for the name of a saved file: `production-deploy`
     above     lines of its owner between the state and the lines
@@ -45,6 +46,7 @@ class Viewer(Vertical):
         self._area = LineArea(self.store, glyphs, self._scrolled)
         self._state = Lines(classes="viewer-state")
         self._above = Lines(classes="viewer-above")
+        self._asked = Lines(classes="viewer-state")
         self._prompt = Input(classes="viewer-prompt", compact=True)
         self._asking = ""
         """What the prompt is for: "search", "save" or "" where it is closed."""
@@ -60,11 +62,11 @@ class Viewer(Vertical):
         yield self._state
         yield self._above
         yield self._area
+        yield self._asked
         yield self._prompt
 
     def on_mount(self) -> None:
-        self._prompt.display = False
-        self._above.display = False
+        self._prompt.display = self._asked.display = self._above.display = False
         self.redraw()
 
     def on_resize(self) -> None:
@@ -78,6 +80,12 @@ class Viewer(Vertical):
     def follow(self) -> bool:
         """Whether it goes along with new lines."""
         return self._area.follow
+
+    @property
+    def typing(self) -> tuple[str, str] | None:
+        """While the prompt is open: what Enter does with its text, and Escape."""
+        asking = self._asking if self._prompt.has_focus else ""
+        return {"search": ("Keep the search", "Leave it"), "save": ("Save", "Do not save")}.get(asking)
 
     @property
     def focus_target(self) -> LineArea:
@@ -136,7 +144,8 @@ class Viewer(Vertical):
     def say(self) -> None:
         """Draw the line of state."""
         cells = max(self.size.width - 2, 20)
-        self._state.show([crop(self._state_spans(cells), cells, self._glyphs.more)])
+        shown = self._asked if self._asking else self._state
+        shown.show([crop(self._state_spans(cells), cells, self._glyphs.more)])
 
     def _state_spans(self, cells: int) -> Line:
         keys = {key.id: self._keymap.shown(key.id) for key in LOG_KEYS}
@@ -242,10 +251,8 @@ class Viewer(Vertical):
         try:
             with path.open("x", encoding="utf-8") as file:
                 file.writelines(f"{written}\n" for written in lines)
-        except FileExistsError:
-            self._problem = "there is a file or folder of that name already"
         except (OSError, ValueError) as error:
-            self._problem = str(getattr(error, "strerror", "") or error)
+            self._problem = why_not_saved(error)
         else:
             self._close_prompt()
             self.notify(f"{len(lines):,} lines saved to {path}", markup=False, timeout=12)
@@ -258,15 +265,19 @@ class Viewer(Vertical):
         self._asking, self._problem = asking, ""
         self._prompt.value = value
         self._prompt.cursor_position = len(value)
-        self._prompt.display = True
+        self._show_prompt(shown=True)
         self.screen.set_focus(self._prompt)
         self.say()
 
     def _close_prompt(self) -> None:
         self._asking = ""
-        self._prompt.display = False
+        self._show_prompt(shown=False)
         self.screen.set_focus(self._area)
         self.say()
+
+    def _show_prompt(self, *, shown: bool) -> None:
+        self._prompt.display = self._asked.display = shown
+        self._state.display = not shown
 
     def on_input_changed(self, event: Input.Changed) -> None:
         event.stop()
