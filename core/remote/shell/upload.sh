@@ -68,6 +68,9 @@ done
 within
 [ -z "$pieces" ] || printf '\nready\n' >&4
 exec 4>&-
+# GNU tar reads 10 kB at a time otherwise, which costs a sixth more; others do not know the variable.
+TAR_OPTIONS=-b256
+export TAR_OPTIONS
 # What runs beside a shell gets /dev/null as its input, hence the descriptor 3.
 {
   case $unpack in
