@@ -20,7 +20,8 @@ from core.remote import admission, forwarding, login
 from core.remote.hostkeys import Judge, NotTrusted, refusal
 from core.remote.knownhosts import KnownHosts
 from core.remote.sockets import Address, Dialled, Dialler, addresses, connect
-from core.remote.transport import BROKEN, Transport, Wire, through_command
+from core.remote.transport import BROKEN, Transport
+from core.remote.wire import Wire, through_command
 from core.sshconfig import Book, Options, Target
 
 BANNER_TIMEOUT = 15.0

@@ -1,22 +1,17 @@
-"""The connection below SSH's channels: a tuned socket, the proxy's command, and paramiko's transport, tuned."""
+"""The connection below SSH's channels: paramiko's transport, tuned."""
 
 from __future__ import annotations
 
 import contextlib
-import os
-import signal
-import socket
-import subprocess
-import sys
-import tempfile
 import threading
-from collections.abc import Collection, Mapping, Sequence
+import time
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, ClassVar
 
 import paramiko
 from paramiko.auth_handler import AuthHandler
 from paramiko.ber import BERException
-from paramiko.common import MSG_CHANNEL_REQUEST, cMSG_KEXINIT
+from paramiko.common import MSG_CHANNEL_REQUEST, cMSG_CHANNEL_DATA, cMSG_KEXINIT
 from paramiko.hostkeys import InvalidHostKey
 from paramiko.message import Message
 from paramiko.pkey import UnknownKeyType
@@ -25,6 +20,7 @@ from core.errors import ConnectError
 from core.remote.ending import hear_request
 from core.remote.shrinking import DELAYED, Shrinking, one_way
 from core.remote.sockets import GREETING
+from core.remote.wire import Wire
 from core.sshconfig import Options
 from core.sshconfig.options import pick
 
@@ -35,12 +31,9 @@ program needs one round trip more, and a small upload another one.
 """
 FAR = 0.02
 """Seconds of a round trip from which that pays."""
-
-_RTT_AT = 68
-"""Where Linux has the round trip in its struct tcp_info, in microseconds."""
-
-BANNER = 400
-"""Bytes of a server's first words that are kept, to tell what answers there."""
+NEAR = 0.005
+"""Seconds of a round trip up to which nothing is compressed here: it saves two round trips, and costs sshd a quarter
+more for each byte of a file."""
 
 BROKEN = (
     OSError,
@@ -52,6 +45,38 @@ BROKEN = (
 )
 """What paramiko raises where a connection or a channel breaks, or the other side breaks the protocol: each becomes an
 error of core.errors where it is caught."""
+
+
+class Turns:
+    """One thread at a time, as far as that costs no time.
+
+    Ten threads that send over ten connections hand the interpreter to one another several times in every packet, and
+    that took as much processor time as all the rest (docs/performance.md, "Fleets").
+
+    patience  seconds that a thread may have its turn before others go on without; 128 kB take less than 1 ms
+    """
+
+    def __init__(self, patience: float = 0.02) -> None:
+        self._patience = patience
+        self._lock = threading.Lock()
+        self._since = 0.0
+
+    @contextlib.contextmanager
+    def turn(self) -> Iterator[None]:
+        """Wait for the turn; where the one who has it got stuck, go on without."""
+        mine = self._lock.acquire(blocking=False)
+        while not mine and time.monotonic() < self._since + self._patience:
+            mine = self._lock.acquire(timeout=self._patience)
+        try:
+            if mine:
+                self._since = time.monotonic()
+            yield
+        finally:
+            if mine:
+                self._lock.release()
+
+
+_turns = Turns()
 
 
 class _Login(AuthHandler):  # type: ignore[misc]  # paramiko has no types
@@ -120,9 +145,10 @@ class Transport(paramiko.Transport):  # type: ignore[misc]
             self._preferred_pubkeys: tuple[str, ...] = pick(accepted, paramiko.Transport._preferred_pubkeys)
 
     def use_compression(self, compress: bool = True) -> None:
-        """All of it, both ways, where ssh_config says so; else what is short, to the server."""
+        """All of it, both ways, where ssh_config says so; else what is short, to a server that is not near."""
         super().use_compression(compress)
-        self._shrinks = not compress
+        way = self.sock.way() if isinstance(self.sock, Wire) else 0.0
+        self._shrinks = not compress and not 0.0 < way < NEAR
         if self._shrinks:
             self._preferred_compression = (DELAYED, "none")
             self._compression_info = {
@@ -140,6 +166,46 @@ class Transport(paramiko.Transport):  # type: ignore[misc]
         super()._parse_kex_init(message)
         if self._shrinks:
             self.remote_compression = "none"
+
+    def pour(self, channel: paramiko.Channel, raw: bytes) -> None:
+        """Channel.sendall for a piece of a file: what the server's window takes is encrypted and sent in one go."""
+        while raw:
+            sent = self._pour(channel, raw) or channel.send(raw)
+            raw = raw[sent:]
+
+    def _pour(self, channel: paramiko.Channel, raw: bytes) -> int:
+        """The bytes that left; 0 where one would have to wait for the server, or for new keys."""
+        messages = []
+        place = 0
+        with channel.lock:
+            while place < len(raw) and channel.out_window_size > 0:
+                size = channel._wait_for_send_window(len(raw) - place)  # does not wait: there is a window
+                if not size:  # closed
+                    break
+                message = Message()
+                message.add_byte(cMSG_CHANNEL_DATA)
+                message.add_int(channel.remote_chanid)
+                message.add_string(raw[place : place + size])
+                messages.append(message)
+                place += size
+        if not self._send_together(messages):
+            for message in messages:
+                self._send_user_message(message)
+        return place
+
+    def _send_together(self, messages: Sequence[Message]) -> bool:
+        """Send these at once, in one go; False where keys are being exchanged, or it cannot be done."""
+        wire = self.sock
+        if not messages or not isinstance(wire, Wire):
+            return False
+        with self.clear_to_send_lock:
+            if not (self.active and self.clear_to_send.is_set()):
+                return False
+            with _turns.turn(), wire.gather():
+                for message in messages:
+                    self._send_message(message)
+        wire.flush()
+        return True
 
     def auth_publickey(self, username: str, key: paramiko.PKey, event: Any = None) -> list[str]:
         if event is not None or not (self.active and self.initial_kex_done):
@@ -172,104 +238,3 @@ def _chosen(options: Options, name: str, keyword: str, ours: Sequence[str], know
 def key_type(algorithm: str) -> str:
     """The type of the keys that an algorithm of host keys is for."""
     return "ssh-rsa" if algorithm.startswith("rsa-sha2-") else algorithm
-
-
-class Wire:
-    """What a transport reads from and writes to.
-
-    greeted  the greeting was sent when the connection was made; the transport's own is dropped
-    heard    the first bytes that came
-    ended    whether the other side has ended it
-
-    A socket acknowledges at once what it receives: sshd leaves Nagle's algorithm on, so that its second small packet
-    waits until the first is acknowledged, which Linux puts off for 40 ms. The option does not last, so that it is set
-    again after every read.
-    """
-
-    def __init__(
-        self, sock: Any, process: subprocess.Popen[bytes] | None = None, said: Any = None, *, greeted: bool = False
-    ) -> None:
-        self._sock = sock
-        self._greeted = greeted
-        self._process = process
-        self._said = said
-        self._direct = process is None and isinstance(sock, socket.socket)
-        self.heard = b""
-        self.ended = False
-        self._complaint = ""
-        self._acknowledge()
-
-    def send(self, raw: bytes) -> int:
-        if self._greeted:
-            self._greeted = False
-            if raw.rstrip() == GREETING.encode("ascii"):
-                return len(raw)
-        sent: int = self._sock.send(raw)
-        return sent
-
-    def recv(self, size: int) -> bytes:
-        try:
-            received: bytes = self._sock.recv(size)
-        except ConnectionError:
-            self.ended = True
-            raise
-        self.ended = self.ended or not received
-        if len(self.heard) < BANNER:
-            self.heard += received[:BANNER]
-        self._acknowledge()
-        return received
-
-    def close(self) -> None:
-        self._sock.close()
-        if self._said is not None:
-            self._complaint = self.complaint
-            self._said.close()
-            self._said = None
-        if self._process is not None:
-            with contextlib.suppress(OSError):
-                os.killpg(self._process.pid, signal.SIGTERM)
-            threading.Thread(target=self._process.wait, name="proxy", daemon=True).start()
-            self._process = None
-
-    @property
-    def complaint(self) -> str:
-        """What the proxy's command said on standard error."""
-        if self._said is None:
-            return self._complaint
-        self._said.seek(0)
-        return str(self._said.read(2000).decode("utf-8", "backslashreplace").strip())
-
-    def way(self) -> float:
-        """Seconds of a round trip as the system has measured it; 0.0 where that is unknown."""
-        if not self._direct or not hasattr(socket, "TCP_INFO"):
-            return 0.0
-        try:
-            facts: bytes = self._sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _RTT_AT + 4)
-        except OSError:
-            return 0.0
-        return int.from_bytes(facts[_RTT_AT:], sys.byteorder) / 1e6
-
-    def _acknowledge(self) -> None:
-        if self._direct:
-            with contextlib.suppress(AttributeError, OSError):  # Linux only
-                self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._sock, name)
-
-
-def through_command(command: str, environ: Mapping[str, str]) -> Wire:
-    """A connection through a ProxyCommand, which the person's shell runs. OSError where it cannot be started."""
-    ours, theirs = socket.socketpair()
-    said = tempfile.TemporaryFile()  # noqa: SIM115  # read when the connection has failed
-    shell = environ.get("SHELL") or "/bin/sh"
-    with theirs:
-        process = subprocess.Popen(
-            [shell, "-c", command],
-            env=dict(environ),
-            stdin=theirs.fileno(),
-            stdout=theirs.fileno(),
-            stderr=said,
-            start_new_session=True,
-        )
-    return Wire(ours, process, said)

@@ -67,7 +67,7 @@ class Upload:
         """Hand on a piece of the stream; blocks while the server's window is full."""
         try:
             for place in range(0, len(raw), CHUNK):
-                self._channel.sendall(raw[place : place + CHUNK])
+                self._channel.transport.pour(self._channel, raw[place : place + CHUNK])
         except TimeoutError:
             raise self._lost(f"it accepted no data for {STALL:.0f} s") from None
         except BROKEN as error:

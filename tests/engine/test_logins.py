@@ -597,6 +597,7 @@ def test_a_long_way_changes_nothing_but_the_round_trips(
     """The login is padded, requests are compressed and files pass; or all is compressed, as ssh_config says."""
     place = shell_server(shell) if shell else sshd
     monkeypatch.setattr(transport, "FAR", 0.0)
+    monkeypatch.setattr(transport, "NEAR", 0.0)
     config = home / ".ssh/config"
     config.write_text(f"{config.read_text()}\nHost *\n    Compression {'yes' if yes else 'no'}\n")
     files = {f"page{number}": b"the same words, again\n" * 900 for number in range(20)}
@@ -608,3 +609,14 @@ def test_a_long_way_changes_nothing_but_the_round_trips(
     assert yes or connected.remote_compression == "none"
     for path, content in files.items():
         assert (place.files / "current" / path).read_bytes() == content
+
+
+@pytest.mark.parametrize(("yes", "wanted"), [(False, "none"), (True, "zlib@openssh.com")])
+def test_nothing_is_compressed_on_a_short_way_unless_ssh_config_says_so(sshd, home, fleet_of, monkeypatch, yes, wanted):
+    monkeypatch.setattr(transport, "NEAR", 60.0)
+    config = home / ".ssh/config"
+    config.write_text(f"{config.read_text()}\nHost *\n    Compression {'yes' if yes else 'no'}\n")
+    fleet = fleet_of(sshd)
+    works(fleet)
+    connected = fleet.session(sshd.alias).connection.transport
+    assert (connected.local_compression, connected.remote_compression) == (wanted, wanted)

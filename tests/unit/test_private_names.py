@@ -30,6 +30,8 @@ NAMES = {
     "Transport._parse_kex_init": (paramiko.Transport, None),
     "Transport._channel_handler_table": (paramiko.Transport, dict),  # ending.py hears exit-signal
     "Transport._send_user_message": (paramiko.Transport, None),  # connection.py starts a command without waiting
+    "Transport._send_message": (paramiko.Transport, None),  # transport.py sends several packets in one go
+    "Channel._wait_for_send_window": (paramiko.Channel, None),
     "Channel._handle_request": (paramiko.Channel, None),
     "AuthHandler._request_auth": (paramiko.auth_handler.AuthHandler, None),  # the login that saves a round trip
     "AuthHandler._parse_service_accept": (paramiko.auth_handler.AuthHandler, None),
@@ -74,7 +76,10 @@ def test_an_undocumented_name_that_is_used_is_there(name):
     assert hasattr(UNDOCUMENTED[name], name.rpartition(".")[2]), f"{name} is gone"
 
 
-@pytest.mark.parametrize("name", ["active", "initial_kex_done", "auth_handler", "local_cipher", "session_id"])
+@pytest.mark.parametrize(
+    "name",
+    ["active", "clear_to_send", "clear_to_send_lock", "initial_kex_done", "auth_handler", "local_cipher", "session_id"],
+)
 def test_an_attribute_of_a_transport_that_is_used_is_set(name):
     import socket
 
@@ -83,7 +88,7 @@ def test_an_attribute_of_a_transport_that_is_used_is_set(name):
         assert hasattr(paramiko.Transport(near_end), name)
 
 
-@pytest.mark.parametrize("name", ["status_event", "out_window_size", "remote_chanid", "exit_status", "closed"])
+@pytest.mark.parametrize("name", ["status_event", "lock", "out_window_size", "remote_chanid", "exit_status", "closed"])
 def test_an_attribute_of_a_channel_that_is_used_is_set(name):
     assert hasattr(paramiko.Channel(0), name)
 
