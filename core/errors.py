@@ -155,6 +155,10 @@ class StoreError(TurnoutError):
     """The store cannot be used, or does not have what is wanted."""
 
 
+class StoreSilent(StoreError):
+    """The store accepts connections, or some bytes, and then nothing happens: what comes next would wait, too."""
+
+
 class ConnectError(TurnoutError):
     """There is no usable connection to the server."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
@@ -35,6 +35,7 @@ TRIES = 3
 """How often a server tries to fetch a pack: the address may have run out, or the connection broken off."""
 _REFUSED = re.compile(r"\b40[013]\b")
 _BROKEN = re.compile(r"curl: \((18|28|52|55|56|92)\)|wget ended with status 4|nothing came from the store")
+_SILENT = "nothing came from the store"
 
 
 def with_store(project: Project, prepared: Prepared, states: Mapping[str, ServerState], cancel: Cancel) -> Prepared:
@@ -120,27 +121,39 @@ class Fetching:
         return True
 
     def _ask_until_it_works(self, name: str, ready: _Ready, cancel: Cancel) -> None:
-        """Up to TRIES requests to a server. Raises StoreError, ServerError where none of them worked."""
+        """Up to TRIES requests to a server. Raises StoreError, ServerError where none of them worked.
+
+        A store that fell silent is asked again only if something had come by then.
+        """
+        came = before = 0
+
+        def on_bytes(now: int) -> None:
+            nonlocal came
+            came = now
+
         for number in range(1, TRIES + 1):
             try:
-                self._ask(name, ready, cancel, fresh=number > 1)
+                self._ask(name, ready, cancel, on_bytes, fresh=number > 1)
                 return
             except LockLost:
                 raise
             except (StoreError, ServerError) as error:
                 cancel.check()
                 again = _REFUSED.search(error.detail) or _BROKEN.search(error.detail)
-                if number == TRIES or not again:
+                silent = _SILENT in error.detail and came <= before
+                if number == TRIES or not again or silent:
                     raise
+                before = came
                 self._run.emit(Note(server=name, text=f"{_said(error)}; trying again"))
 
-    def _ask(self, name: str, ready: _Ready, cancel: Cancel, *, fresh: bool) -> None:
-        """One request to a server; its progress as events."""
+    def _ask(self, name: str, ready: _Ready, cancel: Cancel, on_bytes: Callable[[int], None], *, fresh: bool) -> None:
+        """One request to a server; its progress as events. `on_bytes` gets how much of the pack has come."""
         run, step, pack = self._run, self._prepared.plan.step(name), ready.pack
         total: dict[str, Any] = {"total": step.send_bytes, "files_total": step.send_files}
         run.emit(UploadProgress(server=name, sent=0, files=0, **total))
 
-        def on_bytes(came: int) -> None:
+        def told(came: int) -> None:
+            on_bytes(came)
             part = came / pack.bytes if pack.bytes else 1.0
             sent, files = int(step.send_bytes * part), int(step.send_files * part)
             run.emit(UploadProgress(server=name, sent=sent, files=files, **total))
@@ -152,7 +165,7 @@ class Fetching:
             contents=ready.contents,
         )
         began = time.monotonic()
-        run.held(name).fetch(request, cancel, on_bytes)
+        run.held(name).fetch(request, cancel, told)
         run.emit(UploadProgress(server=name, sent=step.send_bytes, files=step.send_files, **total))
         took = time.monotonic() - began
         run.emit(Note(server=name, text=f"fetched {size(pack.bytes)} from the store in {took:.1f} s"))

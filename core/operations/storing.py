@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from msgspec import Struct
 
 from core.config import Project
-from core.errors import ConnectError, FleetError, StoreError, TurnoutError
+from core.errors import ConnectError, FleetError, StoreError, StoreSilent, TurnoutError
 from core.events import Emit, Note
 from core.fleet import Fleet
 from core.jobs import Cancel
@@ -129,6 +129,8 @@ def _pack_fault(objects: Objects, digest: str, old: str, cancel: Cancel) -> str:
     try:
         for piece in objects.pieces(key, pack.bytes, cancel):
             digested.update(piece)
+    except StoreSilent:
+        raise
     except StoreError as error:
         return f"{name}: {error.title}"
     return "" if digested.hexdigest() == pack.sha256 else f"{name} is not what was pushed: its SHA-256 differs"

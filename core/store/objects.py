@@ -16,10 +16,12 @@ from urllib.parse import unquote
 
 from core.config import Project
 from core.config.store import Store
-from core.errors import StoreError, UsageError
+from core.errors import StoreError, StoreSilent, UsageError
 from core.jobs import Ahead, Cancel
 from core.pending import whole
+from core.store import sending
 from core.store.catalog import Object
+from core.store.sending import Sending
 from core.text import clean
 
 T = TypeVar("T")
@@ -49,7 +51,9 @@ class Objects:
         self.place = project.store.url
         self._folder = project.project
         self._mask = project.mask
-        self._store: Any = _open(project, project.store)
+        self._store: Any = _open(project, project.store, read_timeout=timedelta(seconds=sending.SILENT))
+        # That time would count for what is sent, too, of which nothing is heard before all of it is there.
+        self._written: Any = _open(project, project.store)
         self._addresses: dict[str, tuple[str, float]] = {}
         self._signing = threading.Lock()
 
@@ -89,26 +93,33 @@ class Objects:
 
         def pieces(given: Iterable[bytes]) -> Iterator[bytes]:
             try:
+                watched.asked()
                 for piece in given:
                     if cancel:
                         cancel.check()
+                    watched.give(len(piece))
                     yield piece
+                    watched.asked()
+                watched.give(0)
             except BaseException as error:
                 raised.append(error)
                 raise
 
+        under_way = len(content) if isinstance(content, bytes) else (_AT_ONCE + 1) * PIECE
+        watched = Sending(under_way)
+
         def put() -> None:
             try:
                 if isinstance(content, bytes):
-                    obstore.put(self._store, self._path(key), content)
+                    obstore.put(self._written, self._path(key), content)
                 else:
                     options: dict[str, Any] = {"use_multipart": True, "chunk_size": PIECE, "max_concurrency": _AT_ONCE}
-                    obstore.put(self._store, self._path(key), pieces(content), **options)
+                    obstore.put(self._written, self._path(key), pieces(content), **options)
             except FileNotFoundError as error:
                 raise self._failed(error) from None
 
         try:
-            self._within(put, cancel)
+            self._within(put, cancel, watched)
         except StoreError:
             if raised:
                 raise raised[0] from None
@@ -186,9 +197,9 @@ class Objects:
     def _path(self, key: str) -> str:
         return f"{self._folder}/{key}"
 
-    def _within(self, work: Callable[[], T], cancel: Cancel | None) -> T | None:
+    def _within(self, work: Callable[[], T], cancel: Cancel | None, sent: Sending | None = None) -> T | None:
         """What `work` gives; None where there is no such object. On a thread of its own where a cancel may come
-        meanwhile: nothing waits for a store that does not answer."""
+        meanwhile, or the store may fall silent: nothing waits for one that does not answer."""
 
         def safe() -> T | None:
             try:
@@ -200,13 +211,17 @@ class Objects:
                     return None
                 raise self._failed(error) from None
 
-        if cancel is None:
+        if cancel is None and sent is None:
             return safe()
+        cancel = cancel or Cancel()
         cancel.check()
         ahead = Ahead(safe)
         while not ahead.finished:
             if cancel.wait(_LOOK):
                 cancel.check()
+            if sent and sent.late:
+                sent.end()
+                raise _silent(self.place)
         return ahead.get()
 
     def _failed(self, error: BaseException) -> StoreError:
@@ -237,6 +252,8 @@ def store_of(project: Project) -> Objects:
 
 def failed(place: str, said: str, kind: str) -> StoreError:
     """The error of what obstore raised: the first line of what it says; the rest is its own inside."""
+    if "kind: Timeout" in said:
+        return _silent(place)
     line = clean(said.strip().partition("\n")[0], 400)
     line = re.sub(r"^Generic [A-Za-z0-9]+ error: ", "", line)
     if kind in ("UnauthenticatedError", "PermissionDeniedError") or re.search(r"\b40[13]\b", line):
@@ -244,6 +261,14 @@ def failed(place: str, said: str, kind: str) -> StoreError:
         return StoreError("the store refuses access", detail=f"{place}: {line}", hint=hint)
     hint = "check url, endpoint and region of [store], and that this machine can reach it"
     return StoreError("the store cannot be used", detail=f"{place}: {line}", hint=hint)
+
+
+def _silent(place: str) -> StoreError:
+    return StoreSilent(
+        "the store does not answer",
+        detail=f"{place}: nothing happened for {sending.SILENT:g} s",
+        hint="check that the store works, and that this machine can reach it; then try again",
+    )
 
 
 def _secret(part: str) -> bool:
@@ -256,7 +281,8 @@ def _secret(part: str) -> bool:
     )
 
 
-def _open(project: Project, config: Store) -> Any:
+def _open(project: Project, config: Store, **more: Any) -> Any:
+    """`more` options of the client."""
     try:
         from obstore.store import LocalStore, S3Store, from_url
     except ImportError:
@@ -271,7 +297,7 @@ def _open(project: Project, config: Store) -> Any:
             return LocalStore(config.url.removeprefix("file://"), mkdir=True)
         if config.scheme != "s3":
             opened: Any = from_url
-            return opened(config.url, client_options=_CLIENT, retry_config=_RETRY)
+            return opened(config.url, client_options={**_CLIENT, **more}, retry_config=_RETRY)
         bucket, _, folder = config.url.removeprefix("s3://").partition("/")
         options: dict[str, Any] = {}
         if region := config.region or ("us-east-1" if config.endpoint else ""):
@@ -291,7 +317,7 @@ def _open(project: Project, config: Store) -> Any:
             bucket,
             prefix=folder or None,
             **options,
-            client_options={**_CLIENT, "allow_http": http},
+            client_options={**_CLIENT, **more, "allow_http": http},
             retry_config=_RETRY,
         )
     except Exception as error:  # obstore raises its own, and Python's in place of some

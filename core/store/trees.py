@@ -6,13 +6,12 @@ import hashlib
 import threading
 import time
 from collections.abc import Collection, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
 from core.config import Project
-from core.errors import SourceError, StoreError
+from core.errors import SourceError, StoreError, StoreSilent
 from core.events import Emit, Note
 from core.jobs import Cancel
 from core.manifest import Difference, Manifest
@@ -86,8 +85,12 @@ def in_use(objects: Objects, digest: str, cancel: Cancel) -> None:
     """Say that a tree is being deployed, so that a prune which runs at this moment keeps it. Who may only read goes on
     without: a prune that takes it is noticed by what is missing then, and nothing is switched.
     """
-    with suppress(StoreError):
+    try:
         objects.write(catalog.used_key(digest), b"", cancel)
+    except StoreSilent:
+        raise
+    except StoreError:
+        return
 
 
 def find_pushed(objects: Objects, key: str, cancel: Cancel) -> Pushed | None:

@@ -17,11 +17,13 @@ import pytest
 
 from core import DeployRequest, RollbackRequest
 from core.doctor import OK, WARNING, examine
-from core.errors import Cancelled
+from core.errors import Cancelled, SourceError, StoreSilent
 from core.events import Note
+from core.jobs import Cancel
+from core.operations import storing
 from core.remote import launch
 from core.settings import Settings
-from core.store import catalog, objects
+from core.store import catalog, objects, sending
 from tests.engine.commands import turnout, turnout_json
 from tests.engine.driving import at_rest, live, record, snapshot
 from tests.projects import Link, Script
@@ -245,7 +247,11 @@ class Between(http.server.BaseHTTPRequestHandler):
 
     store = ""
     fate = staticmethod(lambda number: "")
-    """What becomes of the request of this number, from 1: "" for nothing, half, 403, late, slow."""
+    """What becomes of the request of this number, from 1: "" for nothing, half, 403, late, slow, stall, nothing."""
+    ours = staticmethod(lambda method, path: "")
+    """The same for a request of the operator's: stall (in the middle), mute."""
+    done = threading.Event()
+    """Ends what stalls."""
     asked: list[str] = []
     meanwhile = staticmethod(lambda: None)
     """Called while a slow answer is under way."""
@@ -256,13 +262,23 @@ class Between(http.server.BaseHTTPRequestHandler):
         if agent.lower().startswith(("curl", "wget")):
             self.asked.append(f"{agent.partition('/')[0]} {self.headers['Range'] or ''}".strip())
             fate = type(self).fate(len(self.asked))
+        else:
+            fate = type(self).ours(self.command, self.path)
         self.pass_on(fate)
 
-    do_PUT = do_HEAD = do_POST = do_DELETE = lambda self: self.pass_on("")
+    def do_HEAD(self):
+        self.pass_on(type(self).ours(self.command, self.path))
+
+    do_PUT = do_POST = do_DELETE = do_HEAD
 
     def pass_on(self, fate):
         if fate == "late":
             time.sleep(2.1)  # SeaweedFS counts whole seconds
+        if fate == "mute" or (fate == "stall" and self.command != "GET"):
+            self.rfile.read(min(int(self.headers["Content-Length"] or 0), 1000))
+            self.done.wait()
+            self.close_connection = True
+            return
         body = self.rfile.read(int(self.headers["Content-Length"] or 0))
         with closing(http.client.HTTPConnection(self.store)) as link:
             link.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
@@ -285,6 +301,10 @@ class Between(http.server.BaseHTTPRequestHandler):
                 raw = raw[SLOW_PIECE:]
                 time.sleep(0.1)
                 type(self).meanwhile()
+            if fate in ("stall", "nothing"):
+                self.wfile.write(raw[: len(raw) // 2 * (fate == "stall")])
+                self.done.wait()
+                return
             self.wfile.write(raw[: len(raw) // 2] if fate == "half" else b"" if fate == "403" else raw)
 
     def log_message(self, *_):
@@ -298,11 +318,13 @@ def between(seaweed):
     class Way(Between):
         store = seaweed.endpoint.removeprefix("http://")
         asked = []
+        done = threading.Event()
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Way)
     threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     Way.endpoint = f"http://127.0.0.1:{server.server_port}"
     yield Way
+    Way.done.set()
     server.shutdown()
     server.server_close()
 
@@ -433,6 +455,125 @@ def _programs_without(folder, *names):
             if entry.name not in names and not os.path.lexists(programs / entry.name):
                 os.symlink(entry.path, programs / entry.name)
     return programs
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    """A store may be silent for a second or two, on this machine and on servers."""
+    monkeypatch.setattr(sending, "SILENT", 1.0)
+    stripped = launch.stripped
+    monkeypatch.setattr(
+        launch,
+        "stripped",
+        lambda name: stripped(name).replace('"$idle" -ge 30', '"$idle" -ge 2').replace("30 s", "2 s"),
+    )
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("lacking", [(), ("curl",)], ids=["curl", "wget"])
+@pytest.mark.parametrize(
+    "fates", [("stall", ""), ("stall", "nothing"), ("nothing",)], ids=["once", "always", "at-once"]
+)
+def test_a_server_that_hears_nothing_from_the_store_goes_on_or_gets_its_files_from_here(
+    place_lacking, lacking, fates, between, seaweed, folder, project_factory, engine
+):
+    """It goes on where the store had stopped. If nothing more comes then, it does not wait a third time."""
+    place = place_lacking(*lacking)
+    between.fate = staticmethod(lambda number: fates[number - 1])
+    operator = engine(project_factory([place], FILES, extra=seaweed.table(folder, endpoint=between.endpoint)))
+    operator.deploy(tag="r1")
+    assert live(place) == "r1" and (place.files / "current/big").read_bytes() == FILES[b"big"]
+    said = "nothing came from the store for 2 s"
+    assert len(between.asked) == len(fates)
+    assert any(said in text and "trying again" in text for text in notes(operator)) is (len(fates) == 2)
+    assert [said in text and text.endswith("its files are sent from here") for text in warnings(operator)] == (
+        [] if fates[-1] == "" else [True]
+    )
+    at_rest([place])
+
+
+SILENCES = {
+    "look": ("GET", "pack.json"),
+    "manifest": ("PUT", "manifest"),
+    "pack": ("PUT", "tar.gz"),
+    "end": ("HEAD", "tar.gz"),
+    "facts": ("PUT", "pack.json"),
+    "name": ("PUT", "pushed"),
+}
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("silence", SILENCES)
+def test_a_store_that_falls_silent_while_it_is_filled_is_told_and_all_is_sent_from_here(
+    silence, between, seaweed, folder, sshd, project_factory, engine
+):
+    stalled = []
+
+    def ours(method, path):
+        stops = method == SILENCES[silence][0] and SILENCES[silence][1] in path
+        stalled.extend([path] * stops)
+        return "mute" if stops else ""
+
+    between.ours = staticmethod(ours)
+    operator = engine(project_factory([sshd], FILES, extra=seaweed.table(folder, endpoint=between.endpoint)))
+    plan = operator.plan(DeployRequest(tag="r1"))
+    operator.run(DeployRequest(tag="r1"), plan)
+    assert stalled, "nothing was asked for"
+    assert live(sshd) == "r1" and (sshd.files / "current/big").read_bytes() == FILES[b"big"]
+    [warning] = [*plan.warnings, *warnings(operator)]
+    assert "the store does not answer" in warning and warning.endswith("sent from here"), warning
+    at_rest([sshd])
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_push_and_a_verify_of_a_silent_store_say_so_and_the_next_ones_work(
+    between, seaweed, folder, bucket, sshd, project_factory, engine
+):
+    project = engine(
+        project_factory([sshd], FILES, extra=seaweed.table(folder, endpoint=between.endpoint))
+    ).fleet.project
+
+    def push():
+        return storing.push(project, "production", None, lambda event: None, Cancel())
+
+    for method in ("PUT", "GET"):
+        between.ours = staticmethod(
+            lambda used, path, method=method: "stall" if used == method and "pack.json" in path else ""
+        )
+        with pytest.raises(StoreSilent, match="the store does not answer") as caught:
+            push()
+        assert "nothing happened for 1 s" in caught.value.detail
+    between.ours = staticmethod(lambda method, path: "")
+    assert not push().there, "the one before was not finished"
+    assert push().there
+    between.ours = staticmethod(lambda method, path: "stall" if method == "GET" and "tar.gz" in path else "")
+    with pytest.raises(StoreSilent):
+        storing.verify(project, lambda event: None, Cancel())
+    between.ours = staticmethod(lambda method, path: "")
+    assert set(storing.verify(project, lambda event: None, Cancel()).values()) == {""}
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_rollback_that_only_a_silent_store_could_serve_changes_nothing(
+    between, seaweed, folder, sshd, project_factory, engine
+):
+    project = project_factory([sshd], FILES, extra=seaweed.table(folder, endpoint=between.endpoint))
+    operator = engine(project)
+    operator.deploy(tag="r1")
+    project.commit({b"index.html": "two\n"})
+    operator.deploy(tag="r2")
+    for gone in ("releases/r1", "deploy-cache"):
+        shutil.rmtree(sshd.files / gone)
+    forget_everything_here(project)
+    elsewhere = engine(
+        project_factory([sshd], {"other.txt": "x"}, extra=seaweed.table(folder, endpoint=between.endpoint))
+    )
+    between.fate = staticmethod(lambda number: "nothing")
+    between.ours = staticmethod(lambda method, path: "stall" if method == "GET" and "tar.gz" in path else "")
+    error = elsewhere.fails(lambda: elsewhere.rollback("r1"), SourceError)
+    assert "r1 cannot be read from the store" in error.title and "the store does not answer" in error.detail
+    assert live(sshd) == "r2"
+    at_rest([sshd])
 
 
 def test_a_cancel_while_servers_fetch_leaves_all_as_it_was(between, seaweed, folder, sshd, project_factory, engine):

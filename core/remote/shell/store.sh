@@ -87,7 +87,7 @@ download() {
   elif command -v wget > /dev/null 2>&1; then
     fetcher=wget
     [ "$had" -gt 0 ] || : > "$pack"
-    printf '%s\n' "$1" | wget --no-config -nv -t 1 -T 20 --max-redirect=0 --start-pos="$had" -O - -i - 2> "$own/incoming/said" >> "$pack" &
+    printf '%s\n' "$1" | wget --no-config -nv -t 1 -T 10 --read-timeout=60 --max-redirect=0 --start-pos="$had" -O - -i - 2> "$own/incoming/said" >> "$pack" &
   else
     say "there is neither curl nor wget"
     exit 6
@@ -98,7 +98,8 @@ download() {
   set -- "$child" "$2"
   look_after "$@" > "$own/incoming/watched" &
   child="$1 $!"
-  wait "$1"
+  # The shell says of a process that was ended that it was: what ended it is said below.
+  wait "$1" 2> /dev/null
   status=$?
   kill "${child#* }" 2> /dev/null
   wait "${child#* }" 2> /dev/null
@@ -121,7 +122,7 @@ download() {
 look_after() {
   last=0 idle=0
   while sleep 1 > /dev/null; do
-    now=$(wc -c < "$pack" 2> /dev/null)
+    now=$(wc -c 2> /dev/null < "$pack")
     now=$((now + 0))
     printf 'at %s\n' "$now" >&2
     if [ "$now" -gt "$last" ]; then last=$now idle=0; else idle=$((idle + 1)); fi
