@@ -18,7 +18,7 @@ from textual._styles_cache import StylesCache
 from textual.binding import BindingType
 from textual.command import Provider
 
-from core.errors import EXIT_FAILED, EXIT_PERSON, EXIT_USAGE
+from core.errors import EXIT_FAILED, EXIT_PERSON, EXIT_USAGE, ConfigError
 from tui import keymap as keys
 from tui import settings as own
 from tui import theme as themes
@@ -61,6 +61,10 @@ def _commands() -> type[Provider]:
     return Commands
 
 
+WAITS = "it is used when nothing runs and no dialog is open"
+"""Said of a turnout.toml that was changed."""
+
+
 class TurnoutApp(TerminalApp, inherit_bindings=False):
     """The dashboard of a project, or a welcome without one."""
 
@@ -96,6 +100,8 @@ class TurnoutApp(TerminalApp, inherit_bindings=False):
         self.glyphs = signs.choose(environ)
         self.dashboard: Dashboard | None = None
         """The main screen, also while a dialog lies over it; None without a project."""
+        self._first_board: Environments | None = None
+        """All environments, where they were shown first; it is under no dashboard."""
         self._opener = opener
         self._first = environment
         for theme in themes.THEMES:
@@ -136,6 +142,7 @@ class TurnoutApp(TerminalApp, inherit_bindings=False):
         self._draw_frame()
         from tui.commands import registry
         from tui.model.bridge import TICK, Bridge
+        from tui.model.project_file import ProjectFile
 
         self.keymap = keys.check(self.settings.keys, registry.KEYS, self._settings_place)
         self.changing, self.moving = (
@@ -154,11 +161,13 @@ class TurnoutApp(TerminalApp, inherit_bindings=False):
 
             self.push_screen(Welcome(self.keymap, self.glyphs, os.getcwd()))
             return
+        self._file = ProjectFile(self.project, self.bridge)
+        self.set_interval(1.0, self._look_at_file)
         self.workspaces = self._workspaces(self.project, self._first)
         if self._first is None and len(self.project.environments) > 1:
-            board = self._environments(self.workspaces, back=False)
-            self.push_screen(board)
-            self.set_timer(FIRST_LOOK, board.check)
+            self._first_board = self._environments(self.workspaces, back=False)
+            self.push_screen(self._first_board)
+            self.set_timer(FIRST_LOOK, self._first_board.check)
             return
         self.push_screen(self._make_dashboard(self.workspaces))
         # Connecting takes the processor from the first paint: it begins when that is on the screen.
@@ -181,20 +190,46 @@ class TurnoutApp(TerminalApp, inherit_bindings=False):
         return workspaces
 
     def on_dashboard_project_saved(self, event: Dashboard.ProjectSaved) -> None:
-        """Go on with the changed turnout.toml: everything is looked at anew. Not while an operation runs."""
-        if self.our_operations or self.workspaces is None or self.screen is not self.dashboard:
-            self.notice("saved; it is used when the dashboard is started again", "turnout.toml", "information", 8.0)
-            return
+        """Go on with what the form has written."""
+        self._file.saved(event.project)
+        if not self._use_newer("saved, and in use now"):
+            self.notice(f"saved; {WAITS}", "turnout.toml", "information", 8.0)
+
+    def _look_at_file(self) -> None:
+        """Take in what somebody else has written into turnout.toml: an editor, or git."""
+        self._file.look(self._file_changed)
+        self._use_newer("it was changed, and is in use now")
+
+    def _file_changed(self, fault: ConfigError | None) -> None:
+        if fault is not None:
+            said = f"{fault.faults[0]}. Until that is mended, what was read before is used."
+            self.notice(said, "turnout.toml was changed, and has a fault", "error", 12.0)
+        elif not self._use_newer("it was changed, and is in use now"):
+            self.notice(WAITS, "turnout.toml was changed", "warning", 8.0)
+
+    def _use_newer(self, said: str) -> bool:
+        """Go on with the changed project, where no operation and no dialog is in the way: all is looked at anew."""
+        newer, workspaces = self._file.newer, self.workspaces
+        front = self.screen is self.dashboard if self.dashboard else self.screen is self._first_board
+        if newer is None or workspaces is None or self.our_operations or not front:
+            return False
         from core.config import read_only  # the dashboard's start does without
 
-        name = self.workspaces.shown.name
-        self.workspaces.close()
+        name = workspaces.shown.name
+        workspaces.close()
         looks_only = self.project is not None and all(place.read_only for place in self.project.environments.values())
-        self.project = read_only(event.project) if looks_only else event.project
+        self.project = read_only(newer) if looks_only else newer
+        self._file.use()
         self.workspaces = self._workspaces(self.project, name if name in self.project.environments else None)
-        self.switch_screen(self._make_dashboard(self.workspaces))
-        self.notice("saved, and in use now", "turnout.toml", "information", 5.0)
-        self.set_timer(FIRST_LOOK, self.workspaces.shown.fleet_watch.check)
+        if self.dashboard is None and len(self.project.environments) > 1:
+            self._first_board = self._environments(self.workspaces, back=False)
+            self.switch_screen(self._first_board)
+            self.set_timer(FIRST_LOOK, self._first_board.check)
+        else:
+            self.switch_screen(self._make_dashboard(self.workspaces))
+            self.set_timer(FIRST_LOOK, self.workspaces.shown.fleet_watch.check)
+        self.notice(said, "turnout.toml", "information", 5.0)
+        return True
 
     def _make_dashboard(self, workspaces: Workspaces) -> Dashboard:
         from tui.screens.dashboard import Dashboard
