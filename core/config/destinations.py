@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from core.config import values
-from core.config.placing import environments_of, servers_of
+from core.config.placing import environments_of, servers_of, texts
 from core.config.table import Broken, Place
 
 
@@ -54,6 +54,8 @@ def overlapping(table: Mapping[str, Any]) -> Iterator[Broken]:
             if server is None or not root:
                 continue
             yield from _in_the_way(server, root, roots)
+            yield from _no_link(server, (*own, "links"), environment.get("links"), root)
+            yield from _no_link(server, (*server.place, "links"), entry.get("links"), root)
             roots.setdefault((server.machine, root), server)
             given = "current" in entry
             linked = server if given else server._replace(entry={**entry, "current": environment.get("current")})
@@ -70,6 +72,16 @@ def overlapping(table: Mapping[str, Any]) -> Iterator[Broken]:
                 or link.startswith(tuple(f"{root}/{part}" for part in values.OURS))
             ):
                 yield place, f"cannot be a link there: the deploy root is {root}", 'current = "live", or a path outside'
+
+
+def _no_link(server: _Server, place: Place, links: Any, root: str) -> Iterator[Broken]:
+    """Why one of `links` can lead into no release: the deploy root is that very folder, or lies in it."""
+    for index, text in texts(links):
+        link = server._replace(entry={"link": text}).folder("link")
+        if link and (root == link or root.startswith(f"{link}/")):
+            where = "is that folder" if root == link else "lies in it"
+            message = f"is no link into releases/: the deploy root {root} {where}"
+            yield (*place, index), message, "name links that lead into a release, or leave it out"
 
 
 def _in_the_way(server: _Server, root: str, others: Mapping[tuple[object, str], _Server]) -> Iterator[Broken]:
@@ -94,5 +106,10 @@ def _server(place: Place, entry: Any) -> _Server | None:
     if not isinstance(host, str):
         return None
     called = f"{place[1]}, {entry.get('name')}" if place else ""
-    machine = (host.rpartition("@")[2].lower(), str(entry.get("port") or 22), str(entry.get("gateway") or ""))
-    return _Server(place, entry, called, machine)
+    return _Server(place, entry, called, machine_of(entry))
+
+
+def machine_of(entry: Mapping[str, Any]) -> tuple[str, str, str]:
+    """What makes the machine of a server that has a `host` the same as another's."""
+    host = entry["host"].rpartition("@")[2].lower()
+    return host, str(entry.get("port") or 22), str(entry.get("gateway") or "")

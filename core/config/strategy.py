@@ -67,7 +67,7 @@ def rules(table: Mapping[str, Any]) -> Iterator[Broken]:
     if isinstance(canary, int) and not isinstance(canary, bool) and number and canary > number:
         message = f"is larger than the fleet: there {'are' if number > 1 else 'is'} {count(number, 'server')}"
         yield ("canary",), message, _fewer(number)
-    yield from _all_in_one(table, number)
+    yield from _canary_is_all(table, number)
     allowed = _share(table.get("allow-failed"))
     if number and part_of(allowed, number) >= number:
         message = "would let a deploy go on without any server"
@@ -79,23 +79,19 @@ def rules(table: Mapping[str, Any]) -> Iterator[Broken]:
         yield ("on-failure",), "asks a person, and read-only = true lets nobody answer", f'on-failure = "{UNDO}"'
 
 
-def _all_in_one(table: Mapping[str, Any], number: int) -> Iterator[Broken]:
-    """Why batches of an environment with so many servers are none: one has all of them."""
-    if table.get("strategy") != ROLLING or number < 2:  # one server: often a copy of a larger environment's table
+def _canary_is_all(table: Mapping[str, Any], number: int) -> Iterator[Broken]:
+    """Why the canary of an environment with so many servers is none. One batch of all servers is right: a table is
+    often a copy of a larger environment's, and a pause does nothing there.
+    """
+    if table.get("strategy") != ROLLING or number < 2 or table.get("canary") is None:
         return
     try:
-        canary = None if table.get("canary") is None else values.batch(table["canary"])
-        batch = values.batch(table.get("batch", 1))
+        canary = values.batch(table["canary"])
     except ValueError:
         return
-    if isinstance(canary, int) and canary > number:
-        return
-    if canary is not None and part_of(canary, number, 1) == number:
+    if not (isinstance(canary, int) and canary > number) and part_of(canary, number, 1) == number:
         message = f"is all of the {number} servers: a canary goes first so that others can wait for it"
         yield ("canary",), message, _fewer(number)
-    elif canary is None and part_of(batch, number, 1) == number and table.get("pause"):
-        message = f"has nothing to pause between: one batch has all of the {number} servers"
-        yield ("pause",), message, "a smaller `batch`, or a `canary`"
 
 
 def _fewer(number: int) -> str:

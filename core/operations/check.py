@@ -33,13 +33,10 @@ def check(fleet: Fleet, cancel: Cancel | None = None) -> Checked:
 
 
 def _check(fleet: Fleet, cancel: Cancel) -> Checked:
-    environment = fleet.environment.name
     checks = [each for each in fleet.project.checks if not each.staged]
     chosen = {server.name: [each for each in checks if each.concerns(server)] for server in fleet.servers}
     if not any(chosen.values()):
-        raise UsageError(
-            f"no check is configured for {environment}", hint="docs/configuration.md: [[checks]]; nothing was done"
-        )
+        raise _nothing_to_try(fleet)
     inspection = fleet.inspect(cancel)
     if not inspection.states:
         raise FleetError(inspection.errors, phase="connect")
@@ -55,6 +52,22 @@ def _check(fleet: Fleet, cancel: Cancel) -> Checked:
     cancel.check()
     idle = tuple(name for name in states if not states[name].current and chosen[name])
     return Checked(outcome.results, {**inspection.errors, **outcome.errors}, idle)
+
+
+def _nothing_to_try(fleet: Fleet) -> UsageError:
+    """Why no check can be tried on what is live."""
+    environment, where = fleet.environment.name, "docs/configuration.md: [[checks]]; nothing was done"
+    staged = [each for each in fleet.project.checks if each.staged and any(map(each.concerns, fleet.servers))]
+    if staged:
+        several = len(staged) > 1
+        what = f"all {len(staged)} checks of {environment} are" if several else f"the only check of {environment} is"
+        return UsageError(
+            f'{what} for the staged release (when = "staged"), which only a deploy has',
+            hint=f"a check without `when` can be tried on what is live: {where}",
+        )
+    if fleet.project.checks:
+        return UsageError(f"no check is for {' and '.join(fleet.names)} of {environment}", hint=where)
+    return UsageError(f"no check is configured for {environment}", hint=where)
 
 
 def _tried(site: ServerSite, check: Check, subject: Subject) -> Tried:

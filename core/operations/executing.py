@@ -91,7 +91,7 @@ def make_plan(
             states = _named(operation, inspection.states)
             prepared = operation.prepare(states, tree)
             with reading(hear, "the changes"):
-                plan = _with_changes(prepared, states, fleet, cancel)
+                plan = _to_be_shown(operation, prepared, states)
         if left_out:
             noted += map(fleet.project.mask, left_out.get())
     return replace(plan, warnings=(*noted, *plan.warnings))
@@ -315,12 +315,15 @@ def _nothing(run: Run, operation: Operation[Any], plan: Plan, states: Mapping[st
     return operation.nothing(plan)
 
 
-def _with_changes(prepared: Prepared, states: Mapping[str, ServerState], fleet: Fleet, cancel: Cancel) -> Plan:
-    """The plan with everything about commits, files and migrations that a person is shown."""
+def _to_be_shown(operation: Operation[Any], prepared: Prepared, states: Mapping[str, ServerState]) -> Plan:
+    """The plan with all that only a person needs: commits, files and migrations, and ports that others use."""
     from core.operations.differences import plan_with_changes  # only plans that are shown need it
+    from core.operations.slot_plan import with_taken_ports
 
+    hooks = not getattr(operation.request, "no_hooks", False)
+    plan = with_taken_ports(operation.fleet, prepared.plan, states, hooks=hooks)
     manifest = prepared.tree.manifest if prepared.tree else None
-    return plan_with_changes(fleet, prepared.plan, states, manifest, cancel)
+    return plan_with_changes(operation.fleet, plan, states, manifest, operation.cancel)
 
 
 def _with_known_changes(operation: Operation[Any], prepared: Prepared, states: Mapping[str, ServerState]) -> Prepared:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec.structs import replace
 
 from core.config.check_values import PORT
-from core.fleet import Fleet
+from core.fleet import Fleet, at_once
 from core.operations.planning import Prepared
 from core.plan import Plan, Refusal, Step
-from core.records import ServerState
+from core.records import ServerState, SlotUse
 from core.slots import Slots, in_the_way
 
 
@@ -48,6 +48,35 @@ def with_slots(fleet: Fleet, prepared: Prepared, states: Sequence[ServerState], 
     said = [*_warnings(plan, slots, known, moving, stops=hooks and _stops(fleet)), *_one_machine(fleet, moving)]
     checks = tuple(_with_port(check, slots, plan.reaching) for check in plan.checks)
     return replace(prepared, plan=replace(plan, steps=steps, warnings=(*plan.warnings, *said), checks=checks))
+
+
+def with_taken_ports(fleet: Fleet, plan: Plan, states: Mapping[str, ServerState], *, hooks: bool = True) -> Plan:
+    """The plan, with a warning where something else listens at the port of the slot that a release would get: then
+    nothing is started there. Before a release is started this is looked at again, under the lock.
+    """
+    stops = {
+        server.name: any(hook.on == "retire" and hook.concerns(server) for hook in fleet.project.hooks)
+        for server in fleet.servers
+    }
+    if not fleet.environment.slots or not hooks or not plan.executable or not any(stops.values()):
+        return plan
+    slots = Slots(fleet.environment.slots, states, plan.tag, plan.tags)
+    wanted: dict[str, SlotUse] = {}
+    for name in plan.moving:
+        choice = slots.choice(name) if name in states and stops[name] else None
+        if choice and choice.use and not choice.stale:
+            wanted[name] = choice.use
+    heard = at_once(wanted, lambda name: fleet.session(name).listening([wanted[name].port])).results
+    said: dict[str, list[str]] = {}
+    for name, ports in heard.items():
+        if not ports:
+            continue
+        use, other = wanted[name], slots.choice(name).use if slots.another(name) else None
+        end = f"{plan.tag_on(name)} gets {other.slot} (port {other.port})" if other else "nothing is started there"
+        text = f"something listens at port {use.port} of the slot {use.slot}: unless it stops, {end}"
+        said.setdefault(text, []).append(name)
+    more = (f"{', '.join(names)}: {text}" for text, names in said.items())
+    return replace(plan, warnings=(*plan.warnings, *more))
 
 
 def _stops(fleet: Fleet) -> bool:

@@ -207,6 +207,11 @@ def parse_switches(answer: Answer) -> tuple[tuple[JournalLine, ...], bool]:
     return parse_history(answer), not answer.of("more")
 
 
+def listens(answer: Answer) -> list[int]:
+    """The ports at which something listens."""
+    return [int(port) for port in answer.of("listens") if port.isascii() and port.isdigit()]
+
+
 def _length(text: str) -> int:
     if not text.isascii() or not text.isdigit() or len(text) > 15:
         raise ServerError(

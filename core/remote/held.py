@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from core.errors import ServerError
 from core.jobs import Cancel
 from core.manifest import Manifest
-from core.protocol.answers import Answer, Removed, Status, error_of, removed
+from core.protocol.answers import Answer, Removed, Status, error_of, listens, removed
 from core.protocol.asked import to_lock
 from core.protocol.requests import ANYWHERE, Settles
 from core.questions import Question
@@ -271,8 +271,7 @@ class Held:
         ports `free`: these, where nothing was written.
         """
         verb, words = travelling("slots", (self.token, text, *map(str, free)), SLOTS)
-        answer = self.session.ask(verb, *words, title="the slots were not written down")
-        return [int(port) for port in answer.of("listens") if port.isascii() and port.isdigit()]
+        return listens(self.session.ask(verb, *words, title="the slots were not written down"))
 
     def confirm(self, left: str) -> None:
         """Raises LockLost where the lock is not ours any more, Astray where `current` is not as `left` says."""

@@ -26,6 +26,7 @@ from core.protocol.answers import (
     Left,
     Status,
     error_of,
+    listens,
     news,
     parse_events,
     parse_history,
@@ -40,7 +41,7 @@ from core.protocol.state import parse_state, with_records
 from core.records import SILENT_AFTER, JournalLine, Lock, ServerState, is_digest
 from core.remote.agent import Agent, Waiting
 from core.remote.connection import Connection
-from core.remote.launch import ANSWER, CONTENT, DOCTOR, NOBODYS, STORE, travelling
+from core.remote.launch import ANSWER, CONTENT, DOCTOR, NOBODYS, SLOTS, STORE, travelling
 from core.remote.link import Routes
 from core.remote.rehearsal import Understudy
 from core.remote.upload import Upload
@@ -259,6 +260,11 @@ class Session:
         """The last lines of the journal that tell of switches, oldest first, and whether these are all there are."""
         answer = self.ask("switches", str(lines), title="its journal cannot be read", within=ANSWER_WITHIN)
         return self.placed(lambda: parse_switches(answer))
+
+    def listening(self, ports: Sequence[int]) -> list[int]:
+        """At which of these ports something listens there; nothing where that cannot be known."""
+        verb, words = travelling("ports", tuple(map(str, ports)), SLOTS)
+        return listens(self.ask(verb, *words, title="its ports cannot be looked at", within=ANSWER_WITHIN))
 
     # The lock, and what changes things without it.
 

@@ -31,6 +31,20 @@ def checks(*tables):
     return text
 
 
+def test_a_check_that_only_a_deploy_can_try_is_said_to_be_there(sshd, project_factory, engine):
+    staged = {"run": "true", "when": "staged"}
+    for tables, said in (
+        ((), "no check is configured for production"),
+        (
+            (staged,),
+            'the only check of production is for the staged release (when = "staged"), which only a deploy has',
+        ),
+        ((staged, {**staged, "run": "false"}), "all 2 checks of production are for the staged release"),
+    ):
+        ended = turnout(project_factory([sshd], extra=checks(*tables)), "check", "production")
+        assert ended.returncode == 2 and said in ended.stderr, ended.stderr
+
+
 @pytest.fixture
 def application():
     """An HTTP server on loopback: `answers` by path, `asked` what was asked."""

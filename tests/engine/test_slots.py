@@ -57,10 +57,13 @@ def test_a_slot_is_used_from_the_start_of_a_release_to_its_stop(sshd, shop):
     operator.run(RunRequest(f"{SAID.format('asked')}"))
     assert lines(sshd, "asked") == [f"r1 blue {blue}"] * 2
     with socket.create_server(("127.0.0.1", green)):
+        said = f"web: something listens at port {green} of the slot green: unless it stops, nothing is started there"
+        assert said in operator.plan(DeployRequest(tag="r2")).warnings
         error = operator.fails(lambda: operator.deploy(tag="r2"), ServerError)
     assert f"port {green} of slot green is in use" in error.title
     assert (lines(sshd, "started"), live(sshd)) == ([f"r1 blue {blue}"], "r1"), "nothing was started there"
     assert not lines(sshd, "failed"), "no hook that may kill what listens at a port got the port of others"
+    assert not any("listens" in text for text in operator.plan(DeployRequest(tag="r2")).warnings)
     operator.deploy(tag="r2")
     assert (record(sshd, "r2").slot, record(sshd, "r2").port) == ("green", green)
     back = RollbackRequest("r1", no_hooks=True)
@@ -109,6 +112,8 @@ def test_what_is_live_without_a_slot_may_have_the_port_of_one(sshd, shop):
     blue, green = free_port(), free_port()
     operator = shop({"blue": blue, "green": green})
     with socket.create_server(("127.0.0.1", blue)):
+        said = " ".join(operator.plan(DeployRequest(tag="r2")).warnings)
+        assert f"port {blue} of the slot blue: unless it stops, r2 gets green (port {green})" in said
         operator.deploy(tag="r2")
         assert lines(sshd, "started") == [f"r2 green {green}"] and slots(sshd) == [f"green {green} r2 used"]
         assert (record(sshd, "r2").slot, record(sshd, "r2").port) == ("green", green)

@@ -36,6 +36,14 @@ def test_nothing_is_written_while_something_listens_at_a_port(agent, root):
     assert (root / ".turnout/slots").read_text() == LINES
 
 
+def test_anybody_may_ask_at_which_ports_something_listens(agent):
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port, closed = str(listening.getsockname()[1]), str(free_port())
+        assert agent.done("with", PROGRAM, "ports", closed, port, "x").of("listens") == [port]
+        assert not agent.done("with", PROGRAM, "ports", closed).lines
+    assert not agent.done("with", PROGRAM, "ports", port).lines
+
+
 def test_a_link_in_place_of_the_file_is_refused_and_not_followed(agent, root, tmp_path):
     (root / ".turnout").mkdir(parents=True)
     (tmp_path / "other").write_text("theirs")

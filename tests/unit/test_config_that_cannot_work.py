@@ -41,6 +41,7 @@ USUAL = {
     "servers": 'servers = [{ name = "s1", host = "s1", root = "/srv/shop", roles = ["db"] }]',
 }
 ON = 'servers = [{{ name = "s1", host = "{host}", root = "{root}" }}]'
+PORTED = 'servers = [{ name = "s1", host = "s1", root = "/srv/shop", port = 2222 }]'
 HTTP = '[[checks]]\nhttp = "http://127.0.0.1/"\n'
 LOG = '[[checks]]\nlog = "/var/log/access.log"\n'
 RUN = '[[checks]]\nrun = "true"\n'
@@ -107,6 +108,34 @@ CANNOT_WORK = [
         production=SLOTS,
     ),
     case("environments.production.slots", "are told to nobody", HOOK + 'environments = ["staging"]', production=SLOTS),
+    case("environments.production.slots", "no hook or check that runs on a server", HTTP, production=SLOTS),
+    case(
+        "environments.production.slots",
+        "are told to nobody",
+        HOOK + 'where = "operator"\n[[hooks]]\non = "before-switch"\nwebhook = "http://x/"\n',
+        production=SLOTS,
+    ),
+    case(
+        "environments.production.slots.blue",
+        "at which sshd of web1 listens",
+        HOOK,
+        production="slots = { blue = 22, green = 8002 }",
+    ),
+    case(
+        "environments.production.slots.green",
+        "at which sshd of web1 listens",
+        HOOK,
+        production="slots = { blue = 8001, green = 8022 }",
+        server=", port = 8022",
+        staging="",
+    ),
+    case(
+        "environments.staging.slots",
+        "are the ports of production on ana@WEB1 too",
+        HOOK,
+        production=SLOTS,
+        staging="slots = { a = 8002, b = 8001 }\n" + ON.format(host="ana@WEB1", root="/srv/staging"),
+    ),
     # What commands are told.
     case(
         "hooks[0].run",
@@ -168,11 +197,6 @@ CANNOT_WORK = [
     case("environments.production.canary", "is all of the 2 servers", production='strategy = "rolling"\ncanary = 2'),
     case("environments.production.canary", "is all of the 2", production='strategy = "rolling"\ncanary = "100%"'),
     case(
-        "environments.production.pause",
-        "one batch has all of the 2 servers",
-        production='strategy = "rolling"\nbatch = 2\npause = "2m"',
-    ),
-    case(
         "environments.production.canary",
         "there are 2 servers canary = 1",
         production='strategy = "rolling"\ncanary = 4',
@@ -228,6 +252,24 @@ CANNOT_WORK = [
         "hooks[0].as",
         "closed to other users than root",
         HOOK.replace("after-switch", "prepare") + 'as = "www-data"',
+    ),
+    case("environments.staging.servers[0].root", "is the system's", staging=ON.format(host="x", root="/usr/bin/")),
+    case("environments.staging.servers[0].root", "is the system's", staging=ON.format(host="x", root="/usr/local")),
+    case("environments.staging.servers[0].root", "is the system's", staging=ON.format(host="x", root="/etc/nginx")),
+    case("environments.staging.servers[0].root", "is the system's", staging=ON.format(host="x", root="/proc/1/root")),
+    case("environments.staging.servers[0].root", "has $USER", staging=ON.format(host="x", root="/home/$USER/shop")),
+    case(
+        "environments.staging.servers[0].root",
+        "has app-${USER}, and no shell reads it",
+        staging=ON.format(host="x", root="/srv/app-$${USER}"),
+    ),
+    case("environments.staging.servers[0].root", "has ~", staging=ON.format(host="x", root="/home/~/shop")),
+    case("environments.staging.links[0]", "is that folder", staging='links = ["/srv/shop/"]'),
+    case("environments.staging.links[1]", "lies in it", staging='links = ["/var/www", "/srv"]'),
+    case(
+        "environments.production.servers[0].links[0]",
+        "the deploy root /srv/shop is that folder",
+        server=', links = ["/srv/shop"]',
     ),
     # The source and the store.
     case("source.build-env", "there are none", source='build-env = ["A"]'),
@@ -316,6 +358,15 @@ CAN_WORK = [
     (HOOK.replace("true", "echo $TURNOUT_USER") + 'where = "operator"', {}),
     (HOOK.replace("after-switch", "drain"), {"production": 'strategy = "rolling"\npause = "2m"'}),
     ("", {"production": 'strategy = "rolling"\ncanary = 1\nbatch = "100%"\npause = "hold"'}),
+    ("", {"production": 'strategy = "rolling"\nbatch = "100%"\npause = "2m"'}),  # a copy of a larger one
+    ("", {"production": 'strategy = "rolling"\nbatch = 5\npause = "hold"'}),
+    ("", {"staging": ON.format(host="x", root="/etc/shop"), "production": 'links = ["/srv/shop-link"]'}),
+    ("", {"staging": ON.format(host="x", root="/usr/local/shop") + '\nlinks = ["/usr/local/shop/live"]'}),
+    (HOOK.replace("true", "bin/start"), {"production": SLOTS}),  # what it runs may read the variables
+    (RUN, {"production": SLOTS, "staging": "slots = { a = 22, b = 23 }\n" + PORTED}),
+    (HOOK, {"production": SLOTS, "staging": "slots = { a = 8001, b = 9 }\n" + ON.format(host="web1", root="/srv/b")}),
+    (HOOK, {"production": SLOTS, "staging": SLOTS}),  # on another machine
+    (HOOK.replace("after-switch", "after-rollback") + 'operations = ["deploy"]', {}),  # after a deploy that failed
     ("", {"staging": 'strategy = "rolling"\ncanary = 1\npause = "2m"\nallow-failed = "5%"'}),  # a copy of a larger one
     ("", {"source": 'exclude = ["/*", "!/dist"]\nbuild = ["make", "make"]'}),
     ("", {"deploy": 'generated = ["*.pyc", "**/cache/*", "\\\\#x", "a/**"]'}),

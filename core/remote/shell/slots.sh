@@ -18,6 +18,9 @@ verb_slots() {
   { printf %s "$text" > "$own/incoming/slots" && place "$own/incoming/slots" "$own/slots"; } || fail "cannot write $root/$own/slots"
 }
 
+# ports PORT...: at which of these ports something listens.
+verb_ports() { listening "$@"; }
+
 # listening PORT...: say at which of these ports something listens for this machine, with `heard` not empty where there is one. Nothing is known without /proc.
 # sets: heard open port
 listening() {
