@@ -83,7 +83,7 @@ async def test_pins_blocks_and_freezes_are_seen_by_everybody(shop: SampleProject
         await reason_given(pilot, "K", "the last one with the old schema")
         app.dashboard.releases.focus()
         await reason_given(pilot, "B", "loses orders")
-        await until(pilot, lambda: "blocked (loses orders)" in screen_text(app), "the row of the blocked release")
+        await until(pilot, lambda: "blocked, pinned: " in screen_text(app), "the row of the blocked release")
         assert app.workspace.fleet_view.row(first).pinned
         await reason_given(pilot, "F", "audit")
         await until(pilot, lambda: "production is frozen by" in screen_text(app), "the banner")

@@ -72,10 +72,14 @@ def test_nothing_is_wider_than_the_screen(cells, glyphs) -> None:
 
 def test_a_freeze_says_its_reason_first_where_all_of_it_does_not_fit() -> None:
     why = "by ana@laptop since 2026-11-18 10:06 UTC: the fair"
-    for cells, said in ((100, f"production is frozen {why}"), (60, "production is frozen: the fair (by ana@laptop")):
+    for cells, said in (
+        (100, f"production is frozen {why}"),
+        (60, "production is frozen: the fair (by ana@laptop)"),
+        (44, "production is frozen: the fair   "),
+    ):
         assert said in plain(freeze_banner("production", why, cells, UNICODE, "F"))
     wide = plain(freeze_banner("production", "by ana since 2026-11-18 10:06 UTC: 会社の休日です", 76, UNICODE, "F"))
-    assert "production is frozen: 会社の休日です (by ana since" in wide, "its signs take two cells each"
+    assert "production is frozen: 会社の休日です (by ana) " in wide, "its signs take two cells each"
     assert "frozen by the cal" in plain(freeze_banner("production", "by the calendar until Mon 08:00", 40, UNICODE, ""))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,7 +11,7 @@ from msgspec.structs import replace
 from rich.cells import cell_len
 
 from core.errors import ConnectError
-from core.records import Release, ServerState
+from core.records import Block, Pin, Release, ServerState
 from core.rows.servers import release_rows
 from tests.tui.recorded import NOW, SUBJECTS, fleet_of, record, state, tag
 from tui.view import matrix, matrix_layout, release_list, release_state
@@ -43,6 +45,18 @@ def test_every_row_and_the_head_are_as_wide_as_the_pane_at_most(cells: int, coun
     assert cell_len(head) <= cells
     for text in rows(fleet, cells):
         assert cell_len(text) <= cells
+
+
+def test_a_mark_is_said_before_the_subject_and_its_reason_after_it() -> None:
+    seen = state("web1")
+
+    def marked(**marks: Any) -> FleetView:
+        return fleet_of(replace(seen, releases={**seen.releases, tag(0): replace(seen.releases[tag(0)], **marks)}))
+
+    both = marked(pin=Pin(why="the audit"), block=Block(why="loses orders"))
+    assert f"blocked, pinned: {SUBJECTS[0]} (loses orders; the audit)" in rows(both, 200)[0]
+    narrow = rows(marked(pin=Pin(why="the audit")), 80)[0]
+    assert f"pinned: {SUBJECTS[0][:8]}" in narrow and "audit" not in narrow
 
 
 def test_with_room_every_server_has_a_column_with_its_name() -> None:

@@ -308,14 +308,15 @@ def log_head(events: Sequence[Event] | None, error: TurnoutError | None, back: s
 
 def freeze_banner(environment: str, why: str, cells: int, glyphs: Glyphs, key: str) -> Line:
     """`! production is frozen by ana@laptop since …: audit    F Thaw`; `key` is "" where it ends by itself. If that is
-    too long, the reason comes first.
+    too long, the reason comes first, and the rest is left out part by part.
     """
     end = line((f"  {key}", "key"), " Thaw ") if key else ()
     room = max(cells - width(end) - 3, 8)
-    said = f"{environment} is frozen {one_line(why)}"
     by, _, reason = one_line(why).partition(": ")
-    if cell_len(said) > room and reason:
-        said = f"{environment} is frozen: {reason} ({by})"
-    said = short(said, room, glyphs.more)
+    texts = [f"{environment} is frozen {one_line(why)}"]
+    if reason:
+        who = by.partition(" since ")[0]
+        texts += [f"{environment} is frozen: {reason}{more}" for more in (f" ({by})", f" ({who})", "")]
+    said = short(next((text for text in texts if cell_len(text) <= room), texts[-1]), room, glyphs.more)
     start = line((f" {glyphs.alert} ", "warn"), (said, "warn"))
     return crop((*start, Span(" " * max(cells - width(start) - width(end), 0)), *end), cells, glyphs.more)

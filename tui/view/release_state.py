@@ -75,14 +75,16 @@ def state_in(row: FleetRelease, server: ServerView, drawn: Mapping[str, str]) ->
 
 
 def what(row: FleetRelease, word: str, state_shown: bool) -> str:
-    """The subject of a release, with its fate in front where that is not said elsewhere."""
+    """The subject of a release, with its fate in front where that is not said elsewhere; reasons come last, so that
+    they are cut first.
+    """
     subject = subject_of(row)
-    if row.pinned:
-        why = one_line(row.pin.why) if row.pin else ""
-        subject = f"pinned ({why}): {subject}" if why else f"pinned: {subject}"
-    if row.block:
-        why = one_line(row.block.why)
-        subject = f"blocked ({why}): {subject}" if why else f"blocked: {subject}"
+    marks = [mark for mark, there in (("blocked", row.block), ("pinned", row.pinned)) if there]
+    whys = [one_line(said.why) for said in (row.block, row.pin) if said and said.why]
+    if marks:
+        subject = f"{', '.join(marks)}: {subject}"
+    if whys:
+        subject = f"{subject} ({'; '.join(whys)})"
     if row.failed:
         return f"{one_line(row.failed)} ({subject})" if subject else one_line(row.failed)
     if word in ("kept", "") or state_shown:
