@@ -76,6 +76,11 @@ def examine_server(
             mine = [check for check in project.checks if check.concerns(fleet.server(name))]
             for finding in (*tunnels(session, mine), *logs(session, project, mine)):
                 tell(finding)
+        if "checks" in checks and project.notify and name == fleet.names[0]:  # it is of this machine: said once
+            from core.doctor.notify import notify
+
+            for finding in notify(project, fleet.environment.name):
+                tell(finding)
         if state is not None and facts.rehearsal and is_rehearsal(facts.rehearsal, session.root):
             if "rehearsal" not in checks:
                 session.forget(facts.rehearsal)

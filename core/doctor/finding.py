@@ -25,7 +25,7 @@ CHECKS: Mapping[str, frozenset[str]] = {
     "programs": frozenset({"programs", "tar", "checksums", "copy"}),
     "space": frozenset({"space", "inodes", "clock"}),
     "state": frozenset({"lock", "records"}),
-    "checks": frozenset({"checks"}),
+    "checks": frozenset({"checks", "notify"}),
     "rehearsal": frozenset({"sessions", "hooks", "begin", "upload", "release", "finish", "store", "rehearsal"}),
 }
 """What is examined, by a name that stays: the topics of its findings. They come in about this order."""
