@@ -23,6 +23,7 @@ class Previous(Struct, frozen=True, kw_only=True):
     kind, who   of the operation that switched away from it, which undo takes back; "" where that is unknown
     skipped     releases that were live after it, or may have been, and are not gone back to: each with the reason
     guessed     no journal or log says that it was ever live
+    moved       our last switch made it live, and `current` was moved since, by hand or by another tool
     tags        by server that the last switch was on: the release that was live there before it. {}: all servers go to
                 `tag`. One that had none which undo goes back to gets `tag`, and is in `without`
     stay        servers that the last switch was not on: they stay as they are
@@ -34,6 +35,7 @@ class Previous(Struct, frozen=True, kw_only=True):
     who: str = ""
     skipped: tuple[tuple[str, str], ...] = ()
     guessed: bool = False
+    moved: bool = False
     tags: Mapping[str, str] = field(default_factory=dict)
     without: tuple[str, ...] = ()
     stay: tuple[str, ...] = ()
@@ -148,7 +150,9 @@ def _most_say(states: Sequence[ServerState], rows: Sequence[FleetRelease], live:
         why = _no_way_back(by_tag.get(tag))
         if not why:
             stay = max(votes[tag], key=lambda stay: stay.until)
-            return Previous(tag=tag, until=stay.until, kind=stay.kind, who=stay.who, skipped=tuple(skipped.items()))
+            moved = not stay.until and any(state.moved_from == tag for state in states)
+            passed = tuple(skipped.items())
+            return Previous(tag=tag, until=stay.until, kind=stay.kind, who=stay.who, skipped=passed, moved=moved)
         skipped[tag] = why
     older = itertools.dropwhile(lambda row: row.tag != live, rows)
     next(older, None)

@@ -91,7 +91,9 @@ def test_a_person_who_went_back_by_hand_did_not_kill_an_operation():
     lines = [*deploy("b", "a", 100), *deploy("c", "b", 200)]
     assert tags(stays_before(lines[4:], lines, "b")) == ["c", "a"], "undo goes to what was live before that"
     moved = replace(server("web1", "b", *lines), transitions=tuple(lines[4:]))
-    assert moved.moved_from == "c" and previous_of([moved]).tag == "c"
+    found = previous_of([moved])
+    assert moved.moved_from == "c" and (found.tag, found.moved) == ("c", True)
+    assert not previous_of([replace(moved, current="c")]).moved
     assert replace(moved, current="c").moved_from == replace(moved, current="", current_kind="folder").moved_from == ""
     assert replace(moved, current="", current_kind="absent").moved_from == "c"
     broken = replace(moved, transitions=tuple(lines[4:-1]))

@@ -65,6 +65,8 @@ def test_what_undo_goes_back_to_and_takes_back_is_said() -> None:
     said = " ".join(plain(spans) for spans in plan_lines(plan, 120, UNICODE, now=undoes.until + 1))
     assert "which was live until just now; takes back" in said
     assert "3f2c1ab, the newest older release that did not fail" in text(replace(plan, undoes=Previous(tag=tag(0))))
+    moved = text(replace(plan, undoes=Previous(tag=tag(0), moved=True)))
+    assert "to 3f2c1ab, which was live before somebody moved current" in " ".join(moved.split())
     steps = (upload("web1"), upload("web2"), upload("web3", tag=tag(2)), Step(server="web4", action=NONE, stays=True))
     each = replace(plan, undoes=replace(undoes, stay=("web4",)), steps=steps)
     said = " ".join(plain(spans) for spans in plan_lines(each, 300, UNICODE, now=NOW))

@@ -159,6 +159,8 @@ def undo_words(plan: Plan, undoes: Previous, tag: Callable[[str], str], now: flo
     stay = [one_line(name) for name in undoes.stay]
     as_before = "stays as it is" if len(stay) == 1 else "stay as they are"
     rest = f"; {listing(stay, NAMED)} took no part in it and {as_before}" if stay else ""
+    if undoes.moved:
+        return f"to {'; '.join(where)}, which was live before somebody moved current{rest}"
     if not undoes.until:
         return f"to {'; '.join(where)}, the newest older release that did not fail{rest}"
     ended = f"; takes back the {undoes.kind} by {one_line(undoes.who)}" if undoes.kind and undoes.who else ""
