@@ -108,6 +108,13 @@ async def test_a_server_that_cannot_be_reached_is_saved_only_by_saying_so(sshd: 
         await pilot.press("down", "enter")
         form = await on_screen(pilot, FormDialog)
         assert [widget.value for widget in form.query(Input).results(Input)][:2] == ["web", "web"]
+        fields = list(form.query(Input).results(Input))
+        await pilot.press("down", "j", "up", "up", "k")
+        assert [widget.value for widget in fields][:2] == ["webk", "webj"], (
+            "arrows go from field to field, letters do not"
+        )
+        await pilot.press("up", "backspace", "down", "backspace", *["down"] * 50)
+        assert app.focused is fields[-1]
         await fill(pilot, form, host="127.0.0.1", port="1")
         await on_screen(pilot, EditDialog)
         edit.agree()

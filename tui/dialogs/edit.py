@@ -154,7 +154,7 @@ class FormDialog(Dialog[Draft]):
 
     def compose_buttons(self) -> ComposeResult:
         yield button("Cancel", "close", self.close_key)
-        yield button("Take over", "yes", "Enter")
+        yield button("Apply", "yes", "Enter")
 
     def on_mount(self) -> None:
         for label, field in zip(self.query(".field-label").results(Lines), self._fields, strict=True):
@@ -200,13 +200,25 @@ class FormDialog(Dialog[Draft]):
         elif faults:
             self.call_after_refresh(self.query_one("#body").scroll_end, animate=False)
 
+    def action_cursor_down(self) -> None:
+        self._go(1)
+
+    def action_cursor_up(self) -> None:
+        self._go(-1)
+
+    def _go(self, step: int) -> None:
+        """Go to the next field, or the one before; from the buttons to the last one."""
+        inputs = list(self.query(".field-value").results(Input))
+        here = inputs.index(self.focused) if self.focused in inputs else len(inputs)
+        self.set_focus(inputs[min(max(here + step, 0), len(inputs) - 1)])
+
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        self._take_over()
+        self._apply()
 
     def agree(self) -> None:
-        self._take_over()
+        self._apply()
 
-    def _take_over(self) -> None:
+    def _apply(self) -> None:
         try:
             draft = self._with_values()
             draft.project(self._project.settings)
