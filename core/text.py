@@ -91,6 +91,8 @@ def clean(text: str, limit: int = 4000) -> str:
     Tabs become spaces, newlines stay; a byte that is not UTF-8, in Python's form for it, is written as `\udcff`. Longer
     than `limit` characters is cut.
     """
+    if text.isascii() and text.isprintable() and len(text) <= limit:
+        return text  # most are
     if not text.isascii():
         text = text.encode("utf-8", "backslashreplace").decode()
     if len(text) > limit:
