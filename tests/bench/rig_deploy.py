@@ -36,8 +36,9 @@ def configuration(environ: dict[str, str]) -> str:
 def script(command: str, words: str, environ: dict[str, str]) -> str:
     """A shell script that becomes `turnout COMMAND rig`; `words` are more of its words."""
     cache = shlex.quote(f"{environ['RIG_WORK']}/turnout-cache")
+    # The rig's own `ssh` is a script that names this ssh_config; what a script says is asked for each time.
     return (
-        f"#!/bin/sh\nTURNOUT_CACHE_DIR={cache} TURNOUT_SSH_CONFIG=$RIG_SSH_CONFIG\n"
+        f"#!/bin/sh\nTURNOUT_CACHE_DIR={cache} TURNOUT_SSH_CONFIG=$RIG_SSH_CONFIG PATH=${{PATH#$RIG_STATE/bin:}}\n"
         "export TURNOUT_CACHE_DIR TURNOUT_SSH_CONFIG\n"
         f'exec "${{TURNOUT:-turnout}}" {command} rig {words}--yes\n'
     )
