@@ -6,7 +6,12 @@ import json
 import os
 import signal
 import threading
+import time
 
+from core.protocol.answers import Answer, parse_events
+from core.protocol.asked import to_lock
+from core.protocol.holding import lock_in
+from core.questions import hold
 from tests.shell.agents import text_of, word
 from tests.shell.test_locking import BEGIN
 from tests.waiting import until
@@ -55,6 +60,23 @@ def test_the_first_answer_stays_and_is_what_the_operation_hears(start, root):
     holder.done("ping")
     assert leave(bo, question="1f1f1f1f") == ["closed"] and not bo.done("state").of("lock-question")
     assert {name for name in os.listdir(root / ".turnout/lock") if name.startswith(("answer", "question"))} == set()
+
+
+def test_who_watches_hears_how_long_a_question_still_waits(start, root):
+    """Not how long it waited when it was asked: the countdown of a watcher would begin anew with each look."""
+    holder, bo = start(root), start(root)
+    holder.done(*BEGIN)
+    question = hold(["web1"], "one", time.time() + 60)
+    holder.say(f"question '{question.id}' 'go,abort,hold' {word(to_lock(question, time.time()))}")
+    holder.done("ping")
+    place = root / ".turnout/lock/question"
+    asked, _, rest = place.read_text().partition(" ")
+    place.write_text(f"up{int(asked.removeprefix('up')) - 40} {rest}")  # as if that was 40 s ago
+    for verb in (("events", "0"), ("state",)):
+        lock = lock_in(bo.done(*verb).lines)
+        assert lock is not None and lock.question is not None
+        assert 15 < lock.question.deadline - time.time() <= 20, verb
+    assert parse_events(Answer(tuple(bo.done("events", "0").lines), 0), 0).asks is not None
 
 
 def test_of_many_answers_at_once_one_is_left(start, root):

@@ -357,6 +357,8 @@ verb_events() {
   case $1 in '' | *[!0-9]*) fail "not a position in a file: $1" ;; esac
   cd "$root" 2> /dev/null || exit 1
   say "time $(date +%s)"
+  tick
+  say "tick $tick"
   lock_lines
   if [ -n "${2-}" ]; then log_of "$2"; else own_log; fi
   [ -f "$log" ] || return 0
