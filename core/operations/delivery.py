@@ -254,7 +254,7 @@ class Delivery:
             if patching and patching.patches:
                 yield from patching.patches.chunks()
             prefix = f"{layout.CACHE}/".encode()
-            yield from stream(tree.manifest, sent, prefix, tree.open, tree.mtime, tail, tree.is_hashed)
+            yield from stream(tree.manifest, sent, prefix, tree.open, tree.mtime, tail, tree.check)
 
         def unpack(cancel: Cancel) -> str:
             tree.fetch(paths, cancel)

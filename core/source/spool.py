@@ -62,6 +62,13 @@ class Spool:
         with self.replace(path) as write:
             yield write
 
+    def whole(self, path: bytes, content: Buffer, *, executable: bool, when: int) -> None:
+        self._is_new(path)
+        self._file.write(content)
+        begin = self._length
+        self._length += len(content)
+        self._note(path, begin)
+
     @contextmanager
     def replace(self, path: bytes) -> Iterator[Callable[[Buffer], None]]:
         """Give a file another content."""
@@ -72,6 +79,9 @@ class Spool:
             self._length += len(content)
 
         yield write
+        self._note(path, begin)
+
+    def _note(self, path: bytes, begin: int) -> None:
         self._numbers[path] = len(self._places)
         self._places.extend((begin, self._length))
 
@@ -121,6 +131,9 @@ class Part:
 
     def file(self, path: bytes, *, executable: bool, when: int) -> AbstractContextManager[Callable[[Buffer], None]]:
         return self._spool.file(self._start + path, executable=executable, when=when)
+
+    def whole(self, path: bytes, content: Buffer, *, executable: bool, when: int) -> None:
+        self._spool.whole(self._start + path, content, executable=executable, when=when)
 
     def summed(self, summing: Summing) -> None:
         self._spool.summed(summing)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -104,6 +104,11 @@ class Tree(Struct, frozen=True, dict=True):
     def is_hashed(self, path: bytes, facts: os.stat_result) -> bool:
         """Whether an open file's facts say that its content is what the manifest says, so that it need not be read."""
         return self.stable or self.stamps.get(path, b"").startswith(stamp_of(facts))
+
+    @property
+    def check(self) -> Callable[[bytes, os.stat_result], bool] | None:
+        """`is_hashed`; None where nothing changes the files."""
+        return None if self.stable else self.is_hashed
 
     @cached_property
     def _top(self) -> bytes:

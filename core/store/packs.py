@@ -56,7 +56,7 @@ class Packing:
         prefix = f"{layout.CACHE}/".encode()
         last = b""
         tail = manifest_files(manifest, self._change)
-        for chunk in stream(manifest, others, prefix, tree.open, tree.mtime, tail, tree.is_hashed):
+        for chunk in stream(manifest, others, prefix, tree.open, tree.mtime, tail, tree.check):
             self.content += chunk.content
             self.files += chunk.files
             if last:

@@ -45,6 +45,10 @@ class Folder:
         finally:
             os.close(handle)
 
+    def whole(self, path: bytes, content: Buffer, *, executable: bool, when: int) -> None:
+        with self.file(path, executable=executable, when=when) as write:
+            write(content)
+
     def summed(self, summing: Summing) -> None:
         """Nothing: what lies in a folder is hashed again."""
 

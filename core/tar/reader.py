@@ -6,6 +6,7 @@ for a second pass. Only what git writes is understood: ustar headers and pax rec
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -51,6 +52,9 @@ class Sink(Protocol):
     def file(self, path: bytes, *, executable: bool, when: int) -> AbstractContextManager[Callable[[Buffer], None]]:
         """A file: what takes its content piece by piece. when: seconds since the epoch."""
 
+    def whole(self, path: bytes, content: Buffer, *, executable: bool, when: int) -> None:
+        """A file whose content is at hand."""
+
     def summed(self, summing: Summing) -> None:
         """What came out of hashing a large file."""
 
@@ -83,15 +87,12 @@ def members(stream: BinaryIO) -> Iterator[Member]:
         path, prefix = _string(block[:100]), _string(block[345:500])
         if prefix:
             path = prefix + b"/" + path
-        yield Member(
-            flag,
-            extended.get(b"path", path).rstrip(b"/"),
-            _number(block[100:108]),
-            int(extended.get(b"size", size)),
-            _number(block[136:148]),
-            extended.get(b"linkpath", _string(block[157:257])),
-        )
-        extended = {}
+        mode, time, target = _few(block[100:108]), _few(block[136:148]), _string(block[157:257])
+        if extended:
+            path, target = extended.get(b"path", path), extended.get(b"linkpath", target)
+            size = int(extended.get(b"size", size))
+            extended = {}
+        yield Member(flag, path.rstrip(b"/"), mode, size, time, target)
 
 
 def unpack(
@@ -126,7 +127,8 @@ def unpack(
                 sink.link(path, member.target)
                 entries[path] = link(member.target)
             else:
-                entries[path], pointer = _file(stream, member._replace(path=path), sink, cancel)
+                inside = member if path == member.path else member._replace(path=path)
+                entries[path], pointer = _file(stream, inside, sink, cancel)
                 if pointer:
                     pointers.append(path)
         except FileExistsError as error:
@@ -147,25 +149,24 @@ def rounded(size: int) -> int:
 def _file(stream: BinaryIO, member: Member, sink: Sink, cancel: Cancel) -> tuple[Entry, bool]:
     """Hand on one file; its entry, and whether it begins like a Git LFS pointer."""
     executable = bool(member.mode & 0o100)
-    pointer = False
+    kind = EXECUTABLE if executable else FILE
+    if member.size <= _WHOLE:
+        content = memoryview(_read(stream, rounded(member.size)))[: member.size]
+        sink.whole(member.path, content, executable=executable, when=member.time)
+        pointer = member.size < 1024 and bytes(content[: len(_POINTER)]) == _POINTER
+        return Entry(kind, member.size, hashlib.sha256(content).hexdigest()), pointer
+    summing = Summing()
     with sink.file(member.path, executable=executable, when=member.time) as write:
-        if member.size <= _WHOLE:
-            content = memoryview(_read(stream, rounded(member.size)))[: member.size]
-            digest: Summing | hashlib._Hash = hashlib.sha256(content)
-            write(content)
-            pointer = member.size < 1024 and bytes(content[: len(_POINTER)]) == _POINTER
-        else:
-            digest = Summing()
-            left = member.size
-            while left:
-                cancel.check()
-                piece = _read(stream, min(left, _WHOLE))
-                digest.update(piece)
-                write(piece)
-                left -= len(piece)
-            _read(stream, rounded(member.size) - member.size)
-            sink.summed(digest)
-    return Entry(EXECUTABLE if executable else FILE, member.size, digest.hexdigest()), pointer
+        left = member.size
+        while left:
+            cancel.check()
+            piece = _read(stream, min(left, _WHOLE))
+            summing.update(piece)
+            write(piece)
+            left -= len(piece)
+        _read(stream, rounded(member.size) - member.size)
+        sink.summed(summing)
+    return Entry(kind, member.size, summing.hexdigest()), False
 
 
 def _make_parents(path: bytes, entries: Gathering, sink: Sink) -> None:
@@ -192,6 +193,10 @@ def _read(stream: BinaryIO, size: int) -> bytes:
 def _number(field: bytes) -> int:
     digits = field.rstrip(b" \0")
     return int(digits, 8) if digits else 0
+
+
+_few = functools.lru_cache(_number)
+"""`_number` of what is mostly the same: a commit has one time and two modes."""
 
 
 def _string(field: bytes) -> bytes:

@@ -20,6 +20,8 @@ BLOCK = 512
 CHUNK = 128 << 10
 """Bytes of a chunk. paramiko copies the rest of a buffer for each packet, so larger chunks are slower."""
 END = bytes(2 * BLOCK)
+_MAGIC = b"ustar  \0"
+_OF_MAGIC = sum(_MAGIC)
 
 
 class Chunk(NamedTuple):
@@ -50,17 +52,15 @@ def _long(kind: bytes, value: bytes) -> bytes:
 def _block(name: bytes, kind: bytes, mode: int, size: int, mtime: int, target: bytes) -> bytes:
     # 8 GiB and more do not fit into octal digits: GNU's base-256 form.
     digits = b"%011o\0" % size if size < 1 << 33 else b"\x80" + size.to_bytes(11, "big")
-    raw = b"%-100b%07o\0000000000\0000000000\0%b%011o\0        %b%b%b" % (
+    raw = b"%-100b%07o\0000000000\0000000000\0%b%011o\0        %b" % (
         name.ljust(100, b"\0"),
         mode,
         digits,
         max(mtime, 0),
         kind,
-        target.ljust(100, b"\0"),
-        b"ustar  \0",
     )
-    raw = raw.ljust(BLOCK, b"\0")
-    return raw[:148] + b"%06o\0 " % sum(raw) + raw[156:]
+    rest = target.ljust(100, b"\0") + _MAGIC
+    return (raw[:148] + b"%06o\0 " % (sum(raw) + sum(target) + _OF_MAGIC) + kind + rest).ljust(BLOCK, b"\0")
 
 
 def padding(size: int) -> bytes:
@@ -92,14 +92,14 @@ def stream(
     opener: Callable[[bytes], BinaryIO],
     mtime: int | None,
     tail: Sequence[tuple[bytes, bytes]] = (),
-    is_hashed: Callable[[bytes, os.stat_result], bool] = lambda path, facts: True,
+    is_hashed: Callable[[bytes, os.stat_result], bool] | None = None,
 ) -> Iterator[Chunk]:
     """Chunks of a tar stream with the entries of `paths`, their names below `prefix`, then the small files of `tail`.
 
     opener   opens a file of the tree by its path
     mtime    of all entries in seconds since the epoch; None: each file's own
     is_hashed   whether a file's facts say that it is as the manifest has it; else its content is compared while it is
-             read. Asked before and after.
+             read. Asked before and after. None: they cannot have changed
     Raises SourceError where a file is not as the manifest says.
     """
     held: list[bytes] = []
@@ -113,10 +113,11 @@ def stream(
             piece = header(name, b"2", 0o777, 0, mtime or 0, entry.target)
         else:
             with opener(path) as file:
-                facts = os.fstat(file.fileno())
-                when = int(facts.st_mtime) if mtime is None else mtime
-                left = entry.size
-                digest = None if is_hashed(path, facts) else hashlib.sha256()
+                when, left, digest = mtime, entry.size, None
+                if when is None or is_hashed:
+                    facts = os.fstat(file.fileno())
+                    when = int(facts.st_mtime) if when is None else when
+                    digest = hashlib.sha256() if is_hashed and not is_hashed(path, facts) else None
                 held.append(header(name, b"0", entry.mode, left, when))
                 size += len(held[-1])
                 while left:
@@ -132,7 +133,9 @@ def stream(
                     if size >= CHUNK:
                         yield Chunk(b"".join(held), content, files)
                         held, size, content, files = [], 0, 0, 0
-                same = digest.hexdigest() == entry.content if digest else is_hashed(path, os.fstat(file.fileno()))
+                same = not is_hashed or is_hashed(path, os.fstat(file.fileno()))
+                if digest:
+                    same = digest.hexdigest() == entry.content
                 if not same or file.read(1):
                     raise changed(path)
             piece = padding(entry.size)
