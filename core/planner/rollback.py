@@ -117,8 +117,11 @@ def plan_rollback(
     records = {each.tag: each.record for each in rows.values() if each.record and each.tag != row.tag}
     warnings += _passed_over(undoes, alone := [step.server for step in steps if step.because])
     if alone:
-        names, (are, it) = ", ".join(alone), ("is", "it") if len(alone) == 1 else ("are", "them")
-        warnings.append(f"{names} {are} not on {row.tag} after this: take {it} out of service, or deploy there")
+        stays, it = ("it stays as it is", "it") if len(alone) == 1 else ("they stay as they are", "them")
+        warnings.append(
+            f"{', '.join(alone)} had no release before that switch and cannot get {row.tag}: {stays}. Take {it} out of "
+            "service, or deploy there"
+        )
     plan = replace(base, steps=tuple(steps), records=records, warnings=tuple(warnings))
     return replace(plan, way_out=_way_out(plan, tag))
 

@@ -87,7 +87,8 @@ def test_a_new_server_that_cannot_get_the_older_release_does_not_keep_the_others
     assert plan.executable and not plan.way_out
     assert (new.stays, new.tag) == (True, "r2") and "no release before that switch, and r1 cannot be" in new.price()
     assert [text for text in plan.warnings if "web3" in text] == [
-        "web3 is not on r1 after this: take it out of service, or deploy there"
+        "web3 had no release before that switch and cannot get r1: it stays as it is. Take it out of service, or "
+        "deploy there"
     ]
     ended = stranger.run(RollbackRequest(), plan)
     assert [live(place) for place in fleet] == ["r1", "r1", "r2"]
