@@ -17,6 +17,10 @@ BLOCK = 16 << 10
 _PROBE = 12
 SUM_BYTES = 4 + _PROBE
 
+MOST_BYTES = 16 << 30
+"""Of a content that has sums: they take a thousandth of it, here and in memory."""
+_MOST_PROBES = 1 << 18
+"""Blocks of an old content that are looked for at each byte: 4 GB of it, for which 30 MB of memory are needed."""
 _NEAR = 4
 """Blocks behind one that has changed in which what follows is looked for first."""
 _WINDOW = 8 << 20
@@ -29,6 +33,8 @@ _STRIDE = 512
 """Blocks between two looks, at most, where nothing was found several times."""
 MOST_RUNS = 1000
 """Of a file: the server starts a program for each."""
+_GIVEN_UP = 100 * MOST_RUNS
+"""Runs of a content that has changed everywhere: it counts as new."""
 
 Buffer = bytes | memoryview
 Read = Callable[[int, int], bytes]
@@ -80,6 +86,9 @@ class Summing:
         """Take the next bytes."""
         self._digest.update(piece)
         self._size += len(piece)
+        if self._size > MOST_BYTES:
+            self._raw, self._rest = bytearray(), b""
+            return
         view = memoryview(piece)
         if self._rest:
             missing = BLOCK - len(self._rest)
@@ -98,7 +107,7 @@ class Summing:
         return self._digest.hexdigest()
 
     def sums(self) -> Sums:
-        """The sums of all of it."""
+        """The sums of all of it; they do not fit where it is too large."""
         return Sums(self._size, bytes(self._raw) + (sum_of(self._rest) if self._rest else b""))
 
 
@@ -132,7 +141,7 @@ def few(runs: list[Run], most: int = MOST_RUNS) -> list[Run]:
 class _Matching:
     def __init__(self, old: Sums, new: Sums, read: Read, look: Look) -> None:
         self._old, self._new, self._read, self._look = old, new, read, look
-        self._slides, self._searches = _SLIDES, _SEARCHES
+        self._slides, self._searches = _SLIDES if old.count <= _MOST_PROBES else 0, _SEARCHES
         self._far = True
         """Whether something that is in its old place may still come."""
 
@@ -142,6 +151,8 @@ class _Matching:
         stride = 1
         while place < self._new.size:
             self._look()
+            if len(runs) > _GIVEN_UP:
+                return [Run(self._new.size)]
             if count := self._same_from(place, block):
                 end = min((block + count) * BLOCK, self._old.size)
                 runs.append(Run(end - block * BLOCK, block))

@@ -99,10 +99,10 @@ def remember(cache: Path, manifest: Manifest) -> None:
             os.utime(path)
             return
         write_whole(path, manifest.raw)
-        evict_files(folder, KEPT_MANIFESTS)
+        _evict(folder, KEPT_MANIFESTS)
 
 
-def evict_files(folder: Path, kept: int) -> None:
+def _evict(folder: Path, kept: int) -> None:
     """Remove all but the `kept` files used last."""
     names = [entry for entry in os.scandir(folder) if entry.is_file(follow_symlinks=False)]
     if len(names) <= kept:

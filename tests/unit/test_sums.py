@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import random
 from functools import partial
 
 import pytest
 
+from core import sums as sums_of_blocks
+from core.source import sums as kept_sums
 from core.source.sums import KeptSums
 from core.sums import BLOCK, SUM_BYTES, Run, Summing, Sums, few, matched
 from core.tar.patches import read_at
@@ -153,6 +156,55 @@ def test_kept_sums_are_those_of_the_content(tmp_path):
     for damaged in (whole[:-SUM_BYTES], whole + b"x", b"sums-0" + whole[6:], b""):
         file.write_bytes(damaged)
         assert kept.of(digest, len(OLD)) is None
+
+
+def test_the_oldest_sums_go_first(tmp_path, monkeypatch):
+    monkeypatch.setattr(kept_sums, "_EVERY", 1)
+    monkeypatch.setattr(kept_sums, "_FILES", 4)
+    monkeypatch.setattr(kept_sums, "_BYTES", 1000)
+    kept = KeptSums(tmp_path)
+    made = [summing(bytes([number]) * 100) for number in range(6)]
+    large = [summing(noise(BLOCK * 25, number)) for number in range(3)]
+
+    def left():
+        return [
+            number for number, each in enumerate([*made, *large]) if (tmp_path / "sums" / each.hexdigest()).exists()
+        ]
+
+    for number, each in enumerate(made):
+        kept.keep(each)
+        os.utime(tmp_path / "sums" / each.hexdigest(), (number, number))
+        if number == 3:
+            assert kept.of(made[1].hexdigest(), 100) is not None, "it is used now"
+    kept.keep(summing(b"another"))
+    assert left() == [1, 4, 5]
+    for number, each in enumerate(large):
+        kept.keep(each)
+        os.utime(tmp_path / "sums" / each.hexdigest(), (1e9 + number, 1e9 + number))
+    assert left() == [1, 7, 8], "each of the last has 407 bytes; the first was used later"
+
+
+def test_very_large_contents_have_no_sums_but_a_digest(tmp_path, monkeypatch):
+    monkeypatch.setattr(sums_of_blocks, "MOST_BYTES", 100_000)
+    made = summing(noise(200_000), 7000)
+    assert made.hexdigest() == hashlib.sha256(noise(200_000)).hexdigest()
+    assert not made.sums().fits
+    KeptSums(tmp_path).keep(made)
+    assert KeptSums(tmp_path).of(made.hexdigest(), 200_000) is None
+    assert summing(noise(100_000), 7000).sums() == sums(noise(100_000))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_an_old_content_with_too_many_blocks_is_searched_less(case, monkeypatch):
+    monkeypatch.setattr(sums_of_blocks, "_MOST_PROBES", 3)
+    old, new, _ = CASES[case]
+    assert made(old, new, runs_of(old, new)) == new
+
+
+def test_a_content_that_changed_everywhere_counts_as_new(monkeypatch):
+    monkeypatch.setattr(sums_of_blocks, "_GIVEN_UP", 20)
+    new = b"".join(OLD[at : at + 32 * KB - 5] + b"12345" for at in range(0, 3000 * KB, 32 * KB))
+    assert runs_of(OLD, new) == [Run(len(new))]
 
 
 def test_sums_that_cannot_be_kept_are_no_fault(tmp_path):
