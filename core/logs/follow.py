@@ -16,7 +16,7 @@ from core.logs.frames import CaughtUp, Data, Frame, Frames, Matching, Ready, Unr
 from core.logs.heard import Heard, Standing, Taken
 from core.logs.lines import LineReader
 from core.pending import whole
-from core.text import clean
+from core.text import clean, either
 
 if TYPE_CHECKING:
     import paramiko
@@ -187,6 +187,7 @@ class _Stream:
         self._lines = lines
         self._mask = fleet.project.mask
         self._mark = ""
+        self._current = ""
         self._new = False
         self._readers: dict[tuple[int, str], LineReader] = {}
         self._files: dict[int, int] = {}
@@ -250,7 +251,7 @@ class _Stream:
 
         session = self._fleet.open(self._server.name)
         channel = session.connection.lend()
-        self._mark, self._new = secrets.token_hex(8), False
+        self._mark, self._new, self._current = secrets.token_hex(8), False, session.current_path
         self._readers.clear()
         self._before.clear()
         self._unreadable.clear()
@@ -370,7 +371,13 @@ class _Stream:
         if number:
             self._stand(self._watched[index], Standing("following", files=number))
         elif index not in self._unreadable:
-            self._stand(self._watched[index], Standing("waiting", "there is no such file yet"))
+            source = self._watched[index]
+            self._stand(source, Standing("waiting", self._missing(source)))
+
+    def _missing(self, source: LogSource) -> str:
+        """Which file is waited for: `there is no /srv/shop/current/app.log yet`."""
+        paths = [path if path.startswith("/") else f"{self._current}/{path}" for path in source.file or ()]
+        return f"there is no {either([clean(self._mask(path), 300) for path in paths])} yet"
 
     def _data(self, data: Data) -> None:
         if data.skipped:

@@ -100,6 +100,7 @@ def test_what_follows_ends_on_the_server_when_it_is_stopped(sshd, project_factor
     logs = collect(fleet, app, beside)
     until(lambda: len(commands_with(NUMBER)) == 2, "both processes of the command")
     until(lambda: logs.states()[sshd.alias, "app"] == "waiting", "the file to be waited for")
+    assert logs.following.standings[sshd.alias, "app"].text == f"there is no {app.file[0]} yet", "it is named"
     logs.following.stop()
     until(lambda: not commands_with(NUMBER), "the end of the command and of what it left in the background")
 

@@ -199,13 +199,18 @@ def test_what_cannot_be_followed_is_said_once_with_its_servers() -> None:
         ("web1", "app"): Standing("following"),
         ("web2", "app"): Standing("failed", "no connection"),
         ("web3", "app"): Standing("failed", "no connection"),
-        ("web4", "app"): Standing("waiting", "there is no such file yet"),
+        ("web4", "app"): Standing("waiting", "there is no /srv/shop/current/app.log yet"),
         ("web5", "app"): Standing("connecting"),
         ("web2", "jobs"): Standing("ended", "the command has ended"),
     }
     said = [plain(spans) for spans in standing_lines(standings, "app", UNICODE)]
-    assert said == ["! web2, web3: no connection", "… web4: there is no such file yet", "◐ connecting to web5"]
+    assert said == [
+        "! web2, web3: no connection",
+        "… web4: there is no /srv/shop/current/app.log yet",
+        "◐ connecting to web5",
+    ]
     head = head_lines(("app", "jobs"), "", None, standings, 40, UNICODE, ".")
+    assert [plain(spans) for spans in head[2:4]] == ["… web4: there is no", "/srv/shop/current/app.log yet"], "not cut"
     assert plain(head[0]).startswith(". all logs") and all(width(spans) <= 40 for spans in head)
     none = " ".join(plain(spans) for spans in head_lines((), "", None, {}, 60, UNICODE, "."))
     assert "[[logs]]" in none and "turnout.toml" in none

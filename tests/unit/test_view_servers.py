@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from core.errors import ConnectError
 from core.records import Lock
-from tests.tui.recorded import AGES, NOW, fleet_of, state, tag
+from tests.tui.recorded import AGES, NOW, fleet_of, record, state, tag
 from tui.view.environment_colour import COLOURS, colour_of
 from tui.view.fleet import Activity, Ahead, FleetView, ServerView
 from tui.view.fleet_map import map_line, map_lines, plan_map
@@ -170,6 +170,29 @@ def test_the_card_says_when_the_servers_differ() -> None:
     fleet = fleet_of(state("web1"), state("web2"), state("web3", 1))
     assert card(fleet)[0].endswith("on 2 of 3 servers · 2 h")
     assert {span.role for span in card_lines(fleet, 100, UNICODE, NOW)[0]} >= {"warn"}
+
+
+@pytest.mark.parametrize("cells", [54, 58, 76, 118])
+def test_the_card_keeps_what_is_live_where_and_since_when_in_little_room(cells: int) -> None:
+    names = [f"shop-frankfurt-production-web-{number:02d}" for number in (1, 2, 3)]
+    bad = record(0, failed="its check failed", by="ana@" + "x" * 30)
+    failed = {tag(0): replace(state("x").releases[tag(0)], record=bad)}
+    for fleet in (
+        fleet_of(*(state(name, name == names[2]) for name in names)),
+        fleet_of(*(state(name) for name in names)),
+        fleet_of(*(state(name, releases={**state(name).releases, **failed}) for name in names)),
+    ):
+        first, second = card(fleet, cells)
+        assert "LIVE" in first and "3f2c1ab" in first, first
+        assert first.endswith("· 2 h") or "FAILED" in first, "what failed has no life"
+        assert any(where in first for where in ("2 of 3", "2/3", "all 3")), first
+        assert second.strip().startswith(("ci from runner", "ana from x")), second
+
+
+def test_the_card_says_the_rest_in_fewer_words_before_it_leaves_it_out() -> None:
+    fleet = fleet_of(state("web1"), state("web2"), state("web3", 1))
+    assert card(fleet, 76)[1].strip() == "ci from runner · main · after 9ab01cd, still live on 1 server · 58 MB"
+    assert card(fleet, 54)[1].strip() == "ci from runner · main · after 9ab01cd · 58 MB"
 
 
 def test_the_card_of_a_fleet_that_does_not_answer_says_that_it_is_not_known() -> None:

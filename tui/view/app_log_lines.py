@@ -9,7 +9,7 @@ from core.logs.heard import NOT_READ
 from core.text import duration
 from tui.view.formats import listing, span
 from tui.view.glyphs import Glyphs
-from tui.view.lines import Line, crop, line, width, wrap
+from tui.view.lines import Line, crop, line, width, wrap, wrap_line
 
 if TYPE_CHECKING:
     from core.logs.heard import Standing
@@ -19,6 +19,9 @@ WORSE = 2.0
 """How many times as many errors as before a switch are worse, from NOTABLE a second on."""
 
 NOTABLE = 0.05
+
+MOST_ABOVE = 6
+"""Lines at most of what cannot be followed: the log needs the room."""
 
 
 def head_lines(
@@ -41,7 +44,10 @@ def head_lines(
         spans = (*spans, *rate_line(rate, cells - width(spans), glyphs))
     out = [crop(spans, cells, glyphs.more)] if spans else []
     rest = [*_silent_lines(silent or {}, standings, chosen, glyphs), *standing_lines(standings, chosen, glyphs)]
-    return out + [crop(spans, cells, glyphs.more) for spans in rest]
+    wrapped = [part for spans in rest for part in wrap_line(spans, cells)]
+    if len(wrapped) > MOST_ABOVE:
+        wrapped[MOST_ABOVE - 1 :] = [line((f"{glyphs.more} and more", "dim"))]
+    return out + wrapped
 
 
 def _silent_lines(
@@ -120,4 +126,4 @@ def standing_lines(standings: Mapping[tuple[str, str], Standing], chosen: str, g
         out.append(line((f"{sign} {listing(list(dict.fromkeys(servers)))}: ", role), (text, role)))
     if connecting:
         out.append(line((f"{glyphs.busy} connecting to {listing(list(dict.fromkeys(connecting)))}", "busy")))
-    return out[:4]
+    return out

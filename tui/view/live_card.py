@@ -10,6 +10,9 @@ from tui.view.formats import age, listing, subject_of
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, cell_len, crop, fit, line, one_line, short, width
 
+LEAST_SUBJECT = 12
+"""Cells that a subject has at least, before fewer words say where the release is live."""
+
 
 def card_lines(fleet: FleetView, cells: int, glyphs: Glyphs, now: float) -> list[Line]:
     """The live release, its subject, where and since when; then who brought it, from what, and how large it is."""
@@ -17,13 +20,14 @@ def card_lines(fleet: FleetView, cells: int, glyphs: Glyphs, now: float) -> list
     if row is None:
         return [_nothing_live(fleet, glyphs), ()]
     sign, role, word = _word(row, fleet, glyphs)
-    where, since = _where(row, fleet), _since(row, fleet, now)
+    since = _since(row, fleet, now)
     record = row.record
     subject = subject_of(row)
     start = line((f"{sign} ", role), (word, role), "  ", (fleet.short(row.tag), "strong"), "  ")
-    end = line((where, role), (f" {glyphs.dot} {since}" if since else "", ""), " ")
-    if width(start) + width(end) + 12 > cells:
-        end = line((since, role), " ")
+    for where in _where(row, fleet):
+        end = line((where, role), (f" {glyphs.dot} {since}" if since else "", ""), " ")
+        if width(start) + width(end) + LEAST_SUBJECT <= cells:
+            break
     room = max(cells - width(start) - width(end) - 1, 0)
     first = line(*start, (fit(short(subject, room, glyphs.more), room), "strong"), " ", *end)
     return [crop(first, cells, glyphs.more), crop(_origin(row, record, fleet, cells, glyphs, now), cells, glyphs.more)]
@@ -50,14 +54,17 @@ def _word(row: FleetRelease, fleet: FleetView, glyphs: Glyphs) -> tuple[str, str
     return glyphs.live, "ok" if len(live) == len(fleet.servers) else "warn", "LIVE"
 
 
-def _where(row: FleetRelease, fleet: FleetView) -> str:
+def _where(row: FleetRelease, fleet: FleetView) -> tuple[str, ...]:
+    """On how many of the servers it is live, the most words first, the fewest last."""
     live, total = len(fleet.live_on(row)), len(fleet.servers)
     if not live:
-        return f"was live on {len(row.live_on)} of {total}"
+        was = len(row.live_on)
+        return f"was live on {was} of {total}", f"was {was}/{total}"
     if live < total:
-        out = f", {listing(fleet.left_out, 3)} left out" if fleet.left_out else ""
-        return f"on {live} of {total} servers{out}"
-    return "on the only server" if total == 1 else f"on all {total} servers"
+        most = f"on {live} of {total} servers"
+        out = [f"{most}, {listing(fleet.left_out, 3)} left out"] if fleet.left_out else []
+        return (*out, most, f"{live}/{total}")
+    return ("on the only server", "1/1") if total == 1 else (f"on all {total} servers", f"all {total}")
 
 
 def _since(row: FleetRelease, fleet: FleetView, now: float) -> str:
@@ -73,24 +80,24 @@ def _origin(row: FleetRelease, record: Record | None, fleet: FleetView, cells: i
     """`ana from laptop · main, 4 commits since · after 9ab01cd, which lived 22 h · 58 MB in 4,812 files`."""
     life = fleet.lives.get(row.tag)
     who, _, machine = one_line((life.by if life else "") or (record.by if record else "")).partition("@")
-    parts = [f"{who} from {machine}" if machine else who]
+    parts: list[tuple[str, ...]] = [(f"{who} from {machine}" if machine else who,)]
     ref = one_line(record.ref) if record is not None and record.ref != record.revision else ""
-    parts.append(_since_then(ref, fleet))
+    parts.append((_since_then(ref, fleet), ref))
     if life is not None and life.after and life.after in fleet.places:
         before = fleet.lived(life.after, now)
         lived = f", which lived {before.sentence}" if before and before.sentence else ""
         earlier = fleet.row(life.after)
         if earlier is not None and (still := fleet.live_on(earlier)):
             lived = f", still live on {count(len(still), 'server')}"
-        parts.append(f"after {fleet.short(life.after)}{lived}")
+        after = f"after {fleet.short(life.after)}"
+        parts.append((f"{after}{lived}", after))
     if record is not None and record.bytes:
-        parts.append(f"{size(record.bytes)} in {count(record.files, 'file')}")
+        parts.append((f"{size(record.bytes)} in {count(record.files, 'file')}", size(record.bytes)))
     text = ""
-    for part in filter(None, parts):
-        longer = f"{text} {glyphs.dot} {part}" if text else part
-        if text and cell_len(longer) > cells - 2:
-            break  # a part is told whole or not at all
-        text = longer
+    for ways in parts:
+        longer = [f"{text} {glyphs.dot} {part}" if text else part for part in ways if part]
+        # A part is told whole, in fewer words, or not at all.
+        text = next((way for way in longer if not text or cell_len(way) <= cells - 2), text)
     return line("  ", (text, "dim"))
 
 
