@@ -170,6 +170,7 @@ class Dashboard(Panes):
         self.show_status()
         if focus:
             self.bottom.focus_target.focus()
+        self.show_keys()
 
     def turn_tabs(self, step: int) -> None:
         self.show_tab(self.bottom.beside(step), focus=False)

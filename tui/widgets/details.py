@@ -39,12 +39,17 @@ class DetailsTab(VerticalScroll, Tab, can_focus=True):
 
     def show(self, workspace: Workspace, here: Focus) -> None:
         self._draw = lambda cells: self._lines(workspace, here, cells)
-        self._redraw()
+        if self.region:  # else it was hidden just now, and gets its width soon
+            self._redraw()
 
     def _redraw(self) -> None:
         self.query_one(Lines).show(self._draw(max(self.scrollable_content_region.width - 1, 20)))
 
     def on_resize(self) -> None:
+        self._redraw()
+
+    def on_show(self) -> None:
+        """Now it has its width."""
         self._redraw()
 
     def _lines(self, workspace: Workspace, here: Focus, cells: int) -> Sequence[Line]:

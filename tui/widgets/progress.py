@@ -79,7 +79,8 @@ class ProgressView(Drawn, Scrolling, Tab, can_focus=True):
             self._called = names_of(self._recent, self._fleet.places)
         if same and not self._moves and time.monotonic() - self._drawn_at < DRAWN_EVERY:
             return
-        self._draw()
+        if self.region:  # else it was hidden just now, and gets its width soon
+            self._draw()
 
     @property
     def _moves(self) -> bool:
@@ -144,6 +145,10 @@ class ProgressView(Drawn, Scrolling, Tab, can_focus=True):
     def on_resize(self) -> None:
         self._draw()
         self.refresh()
+
+    def on_show(self) -> None:
+        """Now it has its width."""
+        self.on_resize()
 
     def render_line(self, y: int) -> Strip:
         cells = self.scrollable_content_region.width or self.size.width
