@@ -20,7 +20,7 @@ from tests.tui.recorded import NOW, record, state, tag
 from tui.view import details
 from tui.view.choices import Choice, choice_line, name_width, narrowed
 from tui.view.fleet import FleetView, ServerView
-from tui.view.formats import age, clock, listing, range_name, short_tag
+from tui.view.formats import age, clock, listing, range_name, servers_among, short_tag, short_tags
 from tui.view.glyphs import UNICODE
 from tui.view.keybar import KeyHint, keybar
 from tui.view.lines import plain, width
@@ -63,10 +63,27 @@ def test_several_names_as_one(names: list[str], text: str) -> None:
     assert range_name(names) == text
 
 
+def test_whole_commits_and_digests_in_a_sentence_are_short_and_stay_different() -> None:
+    one, other = "27cb3de" + "0" * 33, "27cb3de" + "1" * 33
+    assert short_tags(f"the answer does not contain '{one}'") == "the answer does not contain '27cb3de'"
+    assert short_tags(f"planned {one}, now {other}") == "planned 27cb3de00000, now 27cb3de11111"
+    assert short_tags(f"content:{'ab' * 32} is not there") == "content:abababa is not there"
+    for whole in (f"x{one}", f"{one}-rc1", "27cb3de" + "0" * 32, f"/srv/{one}x"):
+        assert short_tags(whole) == whole, "no commit"
+
+
 def test_short_tags_and_listings() -> None:
     assert short_tag("20261121T193000Z-3f2c1ab") == "3f2c1ab"
     assert short_tag("v1.2-hotfix") == "v1.2-hotfix"
     assert listing([f"web{n}" for n in range(1, 11)]) == "web1, web2, web3 and 7 more"
+
+
+def test_servers_are_named_or_said_to_be_all() -> None:
+    names = ["web1", "web2", "web3"]
+    assert servers_among(names, 3) == "all 3 servers" and servers_among(names[:2], 3) == "web1, web2"
+    assert servers_among(["web1"], 1) == "web1" and servers_among([f"w{n}" for n in range(9)], 10).endswith(
+        "and 6 more"
+    )
 
 
 def test_the_log_says_each_thing_in_words() -> None:

@@ -190,3 +190,12 @@ def test_a_bad_end_says_where_there_is_more() -> None:
     said = [plain(spans).rstrip() for spans in receipt_lines(progress, FAULT, 100, UNICODE, KEYS, "the-switch")]
     *before, last = receipt(progress, FAULT)
     assert said == [*before, f"{last}   more: turnout help the-switch"]
+
+
+def test_no_line_carries_a_whole_commit() -> None:
+    commit = "27cb3de4f0" + "ab" * 15
+    told = CheckFailed(f"http://127.0.0.1/healthz has {commit}", detail=f"the answer does not contain '{commit}'")
+    progress = failed(going_back(checking(deploying(3), 1), 3))
+    lines = receipt_lines(progress, FleetError({"web2": told.at(server="web2", phase="check")}), 76, UNICODE, {})
+    text = " ".join(plain(spans) for spans in lines)
+    assert "has 27cb3de" in text and "does not contain '27cb3de'" in text and commit not in text

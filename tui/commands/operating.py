@@ -22,7 +22,7 @@ from tui.model.newsreader import Newsreader
 from tui.model.operation import Operation
 from tui.model.workspace import Workspace
 from tui.view.formats import short_tag, short_tags
-from tui.view.lines import line, one_line, wrap
+from tui.view.lines import line, one_line, short, wrap
 from tui.view.locks import reason
 from tui.view.receipt_lines import receipt_text
 from tui.view.way_back import way_back
@@ -143,7 +143,7 @@ def _deploy(desk: Desk) -> None:
 
     def chosen(ref: str | None) -> None:
         if ref:
-            plan(desk, DeployRequest(ref=ref), f"Deploy {short_tag(ref)[:40]}")
+            plan(desk, DeployRequest(ref=ref), f"Deploy {short(short_tags(short_tag(ref)), 40, desk.glyphs.more)}")
 
     desk.ask(dialog, chosen)
 

@@ -23,7 +23,7 @@ from core.plan import Plan
 from core.records import Lock, Record
 from core.rows.plan import plan_row
 from tui.model.bridge import Bridge
-from tui.view.formats import short_tags
+from tui.view.formats import listing, short_tags
 from tui.view.lines import one_line
 from tui.view.locks import owner
 from tui.view.operation_lines import heading
@@ -110,8 +110,8 @@ class Followed:
         if self.progress.finished is not None and self.progress.finished.summary:
             return short_tags(one_line(self.progress.finished.summary), self.progress.short)
         if isinstance(self.error, FleetError):
-            return f"{self.error.title}: {', '.join(self.error.errors)}"
-        return self.error.title if self.error is not None else ""
+            return short_tags(f"{one_line(self.error.title)}: {listing(list(self.error.errors))}")
+        return short_tags(one_line(self.error.title)) if self.error is not None else ""
 
 
 class Operation(Followed):

@@ -10,7 +10,7 @@ from core.records import UNKNOWN, FleetRelease, Pin, ServerState, Told, standing
 from core.text import count, size
 from tui.view.conditions import DOWN
 from tui.view.fleet import FleetView, ServerView
-from tui.view.formats import ago, listing
+from tui.view.formats import ago, listing, short_tags
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, crop, line, one_line, wrap
 from tui.view.locks import fields as lock_fields
@@ -65,7 +65,7 @@ def release_lines(row: FleetRelease, fleet: FleetView, cells: int, glyphs: Glyph
         out += _field("Manifest", one_line(record.digest)[:32], cells)
     out += _field("Made", _moment(row.created, now), cells)
     if row.failed:
-        out += _field("Failed", one_line(row.failed), cells, "bad")
+        out += _field("Failed", short_tags(one_line(row.failed)), cells, "bad")
     if record is not None and record.left:
         out += _field("Left", "a rollback switched away from it", cells, "warn")
     if record is not None and record.reason:
@@ -202,11 +202,11 @@ def server_error_lines(server: ServerView, cells: int, glyphs: Glyphs, accept: s
         return []
     out: list[Line] = []
     for error_one in error.errors.values() if isinstance(error, FleetError) else [error]:
-        first, *rest = wrap(one_line(error_one.title), cells - 2)
+        first, *rest = wrap(short_tags(one_line(error_one.title)), cells - 2)
         out.append(line((f"{glyphs.alert} {first}", "bad")))
         out += [line(("  " + part, "bad")) for part in rest]
         for text in error_one.detail.splitlines()[:12]:
-            out += [line("  ", part) for part in wrap(text, cells - 2)]
+            out += [line("  ", part) for part in wrap(short_tags(text), cells - 2)]
     if isinstance(error, HostKeyUnknown):
         hint = f"press {accept} to see the fingerprint and accept it"
     elif isinstance(error, HostKeyChanged):

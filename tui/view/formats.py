@@ -58,9 +58,16 @@ def countdown(seconds: float) -> str:
 _TAG_IN_TEXT = re.compile(r"\b\d{8}T\d{6}Z-[\w-]+(?:\.[\w-]+)*")
 
 
+_COMMIT_IN_TEXT = re.compile(r"(?<![\w-])[0-9a-f]{40}(?:[0-9a-f]{24})?(?![\w-])")
+
+
 def short_tags(text: str, name: Callable[[str], str] | None = None) -> str:
-    """A sentence with every tag in it as a person says it; without `name`, different from the others in it."""
+    """A sentence with every tag and whole commit in it as a person says it; without `name`, each tag different from the
+    others in it."""
     said = name or short_tags_of(_TAG_IN_TEXT.findall(text)).__getitem__
+    commits = dict.fromkeys(_COMMIT_IN_TEXT.findall(text))
+    signs = next((signs for signs in (7, 12) if len({commit[:signs] for commit in commits}) == len(commits)), 40)
+    text = _COMMIT_IN_TEXT.sub(lambda found: found[0][:signs], text) if commits else text
     return _TAG_IN_TEXT.sub(lambda found: said(found[0]), text)
 
 

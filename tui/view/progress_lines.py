@@ -10,7 +10,7 @@ from core.plan import NONE
 from core.text import count, size
 from tui.view.batch_lines import waiting_words
 from tui.view.fleet import Activity
-from tui.view.formats import clock, countdown, rate
+from tui.view.formats import clock, countdown, rate, short_tags
 from tui.view.glyphs import Glyphs, bar
 from tui.view.lines import Line, Span, cell_len, crop, fit, line, one_line, short, width, wrap
 from tui.view.names import shortened
@@ -135,7 +135,7 @@ def now_spans(progress: Progress, server: ServerProgress, cells: int, now: float
     if server.left_out:
         return [Span(short(f"left out: {server.left_out}", cells, glyphs.more), "warn")]
     if server.failed:
-        return [Span(short(server.failed.title, cells, glyphs.more), "bad")]
+        return [Span(short(short_tags(server.failed.title), cells, glyphs.more), "bad")]
     phase = progress.running(server.name)
     if progress.finished:
         return _ended(progress, server, cells, glyphs)
@@ -209,7 +209,7 @@ def _check_spans(server: ServerProgress, cells: int, glyphs: Glyphs) -> list[Spa
     if check is None:
         return []
     took = f" in {clock(check.seconds)}" if check.seconds >= LONG else ""
-    result = f"passed{took}" if check.passed else one_line(check.detail) or "not yet"
+    result = f"passed{took}" if check.passed else short_tags(one_line(check.detail)) or "not yet"
     text = f"check {check.attempt} of {check.attempts}: {result}"
     tried = [
         Span(glyphs.done if past.passed else glyphs.cross, "ok" if past.passed else "warn") for past in server.checks
@@ -271,7 +271,7 @@ def activity(progress: Progress, name: str, now: float, glyphs: Glyphs) -> Activ
     if server.left_out:
         return Activity("left out", "warn", glyphs.alert)
     if server.failed:
-        return Activity(short(server.failed.title, 60), "bad", glyphs.alert)
+        return Activity(short(short_tags(server.failed.title), 60), "bad", glyphs.alert)
     phase = progress.running(name)
     if phase == "upload" and server.total:
         quiet = server.stalled(now)
@@ -311,7 +311,8 @@ def notes_lines(progress: Progress, cells: int, glyphs: Glyphs, most: int = 8) -
     for note in progress.notes[-most:]:
         place = f"{note.server}: " if note.server else ""
         role = "bad" if note.level == "error" else "warn"
-        out.append(crop(line((f"{glyphs.alert} ", role), (place, "strong"), one_line(note.text)), cells, glyphs.more))
+        said = line((f"{glyphs.alert} ", role), (place, "strong"), short_tags(one_line(note.text)))
+        out.append(crop(said, cells, glyphs.more))
     return out
 
 
@@ -321,11 +322,11 @@ def error_lines(error: TurnoutError, cells: int, glyphs: Glyphs, limit: int = 6)
     out: list[Line] = []
     for fault in errors[:limit]:
         place = " in ".join(part for part in (fault.server, fault.phase) if part)
-        out += labelled("What", one_line(fault.title), cells)
+        out += labelled("What", short_tags(one_line(fault.title)), cells)
         if place:
             out += labelled("Where", place, cells)
         for text in fault.detail.splitlines()[:12]:
-            out += [line(("          " + part, "dim")) for part in wrap(text, cells - 10)]
+            out += [line(("          " + part, "dim")) for part in wrap(short_tags(text), cells - 10)]
     if len(errors) > limit:
         out.append(line((f"  and {count(len(errors) - limit, 'server')} more", "dim")))
     return out

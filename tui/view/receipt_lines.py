@@ -218,7 +218,7 @@ def _bad_end(progress: Progress, error: TurnoutError | None, cells: int, glyphs:
     if error is not None and not cancelled:
         out += error_lines(error, cells, glyphs)
     if undecided:
-        out += labelled("State", finished.summary if finished else "", cells)
+        out += labelled("State", short_tags(finished.summary, progress.short) if finished else "", cells)
     elif finished is not None:
         out += labelled("Back", _put_back(progress), cells)
     live = "" if error is not None and _ended_unseen(error) else _live_words(progress)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 
 from core.records import ABSENT, FAILED, KEPT, LIVE, PRUNED, UNKNOWN, FleetRelease, failed_on, standing
 from tui.view.fleet import FleetView, ServerView
-from tui.view.formats import subject_of
+from tui.view.formats import short_tags, subject_of
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, Span, one_line
 
@@ -86,7 +86,8 @@ def what(row: FleetRelease, word: str, state_shown: bool) -> str:
     if whys:
         subject = f"{subject} ({'; '.join(whys)})"
     if row.failed:
-        return f"{one_line(row.failed)} ({subject})" if subject else one_line(row.failed)
+        failed = short_tags(one_line(row.failed))
+        return f"{failed} ({subject})" if subject else failed
     if word in ("kept", "") or state_shown:
         return subject
     return f"{word}: {subject}"

@@ -16,7 +16,7 @@ from core.errors import (
 from core.records import ServerState
 from tui.view import conditions
 from tui.view.fleet import Activity, FleetView, ServerView
-from tui.view.formats import age, range_name, span
+from tui.view.formats import age, range_name, short_tags, span
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, Span, fit, line, one_line, right, short
 from tui.view.locks import row_words
@@ -120,7 +120,7 @@ def error_words(error: TurnoutError) -> str:
         return "login refused"
     if isinstance(error, LockedError):
         return "locked"
-    return one_line(error.title)
+    return short_tags(one_line(error.title))
 
 
 def servers_title(fleet: FleetView, glyphs: Glyphs, cells: int) -> str:

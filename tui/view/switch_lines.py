@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from core.text import count
-from tui.view.formats import clock
+from tui.view.formats import clock, short_tags
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, Span, cell_len, crop, line, one_line, short
 from tui.view.progress import Progress
@@ -99,7 +99,7 @@ def _everybody(servers: Sequence[ServerProgress]) -> str:
 def _fact(progress: Progress, cells: int, now: float, glyphs: Glyphs) -> Line:
     """What is true now: what runs at this moment, or what has changed."""
     if progress.going_back:
-        return line((short(f"because {one_line(progress.going_back.why)}", cells, glyphs.more), "warn"))
+        return line((short(f"because {short_tags(one_line(progress.going_back.why))}", cells, glyphs.more), "warn"))
     moment = progress.hook_moment
     if moment:
         runs = [server for server in (progress.fleet, *progress.servers.values()) if server.hook]
