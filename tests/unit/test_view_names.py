@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tui.view.glyphs import ASCII, UNICODE
-from tui.view.names import direction, listed, short_tags_of, shortened
+from tui.view.names import column, direction, listed, short_tags_of, shortened
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789-."
 NAMES = st.lists(st.text(LETTERS, min_size=1, max_size=40), min_size=1, max_size=30, unique=True)
@@ -25,6 +25,13 @@ def test_different_names_stay_different_and_fit(names: list[str], prefix: str, c
 @given(NAMES, st.integers(0, 4))
 def test_names_fit_even_where_there_is_hardly_room(names: list[str], cells: int) -> None:
     assert all(len(text) <= cells for text in shortened(names, cells).values())
+
+
+@given(NAMES, st.text(LETTERS, max_size=30), st.integers(5, 40))
+def test_a_column_is_as_wide_as_its_names_and_changes_none_of_them(names: list[str], prefix: str, cells: int) -> None:
+    names = [prefix + name for name in names]
+    wide = column(names, cells)
+    assert wide <= cells and shortened(names, wide) == shortened(names, cells)
 
 
 def test_names_with_one_beginning_keep_the_part_in_which_they_differ() -> None:
@@ -81,3 +88,5 @@ def test_a_direction_keeps_both_names_apart_in_little_room() -> None:
     long = direction("shop-frankfurt-staging", "shop-frankfurt-production", 28, UNICODE)
     assert long == "…staging → …production"
     assert len(direction("a" * 40, "a" * 39 + "b", 20, ASCII)) <= 20
+    assert direction("qa", "shop-frankfurt-production", 22, UNICODE).startswith("qa → ")
+    assert len(direction("qa", "shop-frankfurt-production", 22, UNICODE)) <= 22

@@ -16,6 +16,7 @@ from core.events import Answered, Asked, Event, OperationFinished
 from tui.model.announcer import Announcer
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line
+from tui.view.names import column
 from tui.view.operation_lines import heading
 from tui.view.progress import Progress
 from tui.view.progress_lines import fleet_line, server_progress_line
@@ -96,7 +97,7 @@ class Bars:
         cells, now, progress = max(self._console.width - 1, 20), time.time(), self._progress
         with self._lock:
             names = list(progress.servers)
-            name_cells = min(max((len(name) for name in names), default=0), max(cells // 4, 8))
+            name_cells = column(names, max(cells // 4, 8), self._glyphs.more)
             lines = [
                 fleet_line(progress, cells, now, self._glyphs),
                 *(

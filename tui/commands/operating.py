@@ -177,7 +177,9 @@ def _prune(desk: Desk) -> None:
         return
     row = focus.release
     why = "is live" if row and row.live_on else "has no files any more" if row and not row.present_on else ""
-    dialog = PruneDialog(workspace.fleet.project.deploy.keep, row.tag if row else "", why, desk.keymap)
+    tag = row.tag if row else ""
+    called = workspace.fleet_view.short(tag) if tag else ""
+    dialog = PruneDialog(workspace.fleet.project.deploy.keep, tag, called, why, desk.keymap)
 
     def chosen(choice: PruneChoice | None) -> None:
         if choice is not None:

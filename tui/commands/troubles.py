@@ -72,7 +72,7 @@ COMMANDS = (
     ),
     Command(
         id="break-lock", keys="L", help="break a stuck lock (asks you to type the environment's name)", group=CHANGE,
-        title="Break lock", label="Break lock", rank=3, place=2,
+        title="Break lock", label="Break lock", rank=1, place=2,
         in_bar=lambda workspace, focus: any(lock.silent for lock in workspace.others.locks.values()),
         why_not=_no_lock, run=_break_lock,
     ),

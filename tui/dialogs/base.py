@@ -34,8 +34,8 @@ BUTTONS = 2
 """Rows of the buttons at least, with the space around them."""
 
 
-BUTTON_CELLS = 28
-"""Cells of a button's words at most: two buttons fit beside each other on the smallest screen."""
+BESIDE_YES = 32
+"""Cells of the buttons' row that the words of the one that confirms do not get: Cancel, both keys, the space around."""
 
 SOON = 0.05
 """Seconds between two looks whether a dialog was on the screen for long enough."""
@@ -207,6 +207,11 @@ class Dialog(Guarded, ModalScreen[T], Generic[T]):
         return max(high - free - box.gutter.height - max(taken, BUTTONS), 2)
 
     @property
+    def yes_cells(self) -> int:
+        """The width for the words of the button that confirms."""
+        return max(self.query_one("#buttons").size.width - BESIDE_YES, 12)
+
+    @property
     def cells(self) -> int:
         """The width for lines. A scroll bar has its place in any case (`scrollbar-gutter`): else what was drawn before
         would decide whether there is one."""
@@ -264,8 +269,10 @@ def relabel(shown: Button, label: str, key: str = "") -> None:
     """Another label, as wide as it is: a Button keeps the width that it had (Textual 8.2: `label` asks for no layout).
     What is in brackets stays text: the names of answers come from servers.
     """
-    shown.label = _label(label, key)
-    shown.refresh(layout=True)
+    text = _label(label, key)
+    if shown.label != text:
+        shown.label = text
+        shown.refresh(layout=True)
 
 
 def _label(label: str, key: str) -> Content:

@@ -18,7 +18,7 @@ from tui.keymap import Keymap, bindings
 from tui.model.bridge import Bridge
 from tui.view.choices import Choice, choice_line, name_width, narrowed
 from tui.view.glyphs import Glyphs
-from tui.view.lines import Line, fit, line, one_line, width
+from tui.view.lines import Line, line, one_line, width
 from tui.widgets.rows import Rows
 
 if TYPE_CHECKING:
@@ -206,8 +206,10 @@ class PruneDialog(Pick[PruneChoice]):
     title_text = "Prune: what?"
     BINDINGS = bindings("fewer", "more")
 
-    def __init__(self, keep: int, tag: str, why_not: str, keymap: Keymap) -> None:
+    def __init__(self, keep: int, tag: str, name: str, why_not: str, keymap: Keymap) -> None:
+        """tag   of the release under the cursor, "" for none; `name` is how it is called"""
         super().__init__()
+        self._called = name
         self.keep = keep
         self._tag = tag
         self._why_not = why_not
@@ -229,10 +231,10 @@ class PruneDialog(Pick[PruneChoice]):
             keys = line((f"   {less} {more}", "key"), (" change it", "dim"))
             return (*left, *(keys if width(left) + width(keys) <= cells else keys[:1]))
         if option == "cache":
-            return line("the deploy-caches", ("   the next deploy sends everything again", "dim"))
+            return line("the deploy-caches", ("   the next deploy sends all files", "dim"))
         if self._why_not:
-            return line((f"{self._tag}   {self._why_not}", "off"))
-        return line("the release under the cursor: ", (fit(self._tag, len(self._tag)), "accent"))
+            return line((f"the release {self._called}: it {self._why_not}", "off"))
+        return line("the release under the cursor: ", (self._called, "accent"))
 
     def action_fewer(self) -> None:
         self.keep = max(self.keep - 1, 1)
@@ -251,4 +253,4 @@ class PruneDialog(Pick[PruneChoice]):
         elif not self._why_not:
             self.dismiss(PruneChoice(tag=self._tag))
         else:
-            self.notice(f"{self._tag} {self._why_not}", severity="warning")
+            self.notice(f"{self._called} {self._why_not}", severity="warning", seconds=3)

@@ -15,7 +15,7 @@ from core.events import Event
 from core.jobs import Controls, Job
 from core.plan import Plan
 from core.questions import OTHER, USUAL_HOLD
-from tui.dialogs.base import BUTTON_CELLS, Dialog, button, relabel
+from tui.dialogs.base import Dialog, button, relabel
 from tui.dialogs.typed import Typed
 from tui.keymap import Keymap, bindings
 from tui.model.bridge import Bridge
@@ -190,13 +190,19 @@ class PlanDialog(Dialog[Plan]):
             self.set_focus(field)
         self._offer_yes(self._agree_key, self._verb(plan))
 
+    def draw(self) -> None:
+        if self.plan is not None and self._may_run and not self.news.stale:
+            self._offer_yes(self._agree_key, self._verb(self.plan))
+        super().draw()
+
     def _verb(self, plan: Plan) -> str:
-        """What a yes does: `Roll back`, `Promote staging → production`."""
+        """What a yes does: `Roll back`, `Promote staging → production`; in little room the direction alone."""
         source = getattr(self.request, "source", "")
         if not source:
             return plan.verb
-        room = BUTTON_CELLS - len(plan.verb) - 1
-        return f"{plan.verb} {direction(source, self._environment.name, room, self._glyphs)}"
+        way = direction(source, self._environment.name, self.yes_cells, self._glyphs)
+        whole = f"{plan.verb} {way}"
+        return whole if len(whole) <= self.yes_cells else way
 
     @property
     def _field(self) -> Typed:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from textual.app import ComposeResult
 from textual.widgets import Button
 
-from tui.dialogs.base import BUTTON_CELLS, relabel
+from tui.dialogs.base import relabel
 from tui.dialogs.pick import Choices, Pick
 from tui.model.workspaces import Workspaces
 from tui.view.formats import listing
@@ -42,8 +42,12 @@ class PromoteDialog(Pick[str]):
 
     def on_rows_moved(self) -> None:
         """Say on the button from where to where."""
-        way = direction(self.choices.key, self._target, BUTTON_CELLS, self._glyphs)
+        way = direction(self.choices.key, self._target, self.yes_cells - 2, self._glyphs)
         relabel(self.query_one("#choose", Button), f"{way} …", self.choose_key)
+
+    def draw(self) -> None:
+        super().draw()
+        self.on_rows_moved()
 
     def on_unmount(self) -> None:
         self._workspaces.on_change.remove(self._changed)

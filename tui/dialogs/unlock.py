@@ -34,6 +34,7 @@ class BreakLockDialog(Dialog[bool]):
         super().__init__()
         self._fleet_watch = fleet_watch
         self._environment = fleet_watch.environment.name
+        self._servers = len(fleet_watch.environment.servers)
         self._locks = locks
         self._now = now
         self._seconds = 0
@@ -72,7 +73,8 @@ class BreakLockDialog(Dialog[bool]):
         held = self._held
         locks = living(held.values())
         since = {name: looked_ago(state, self._now()) for name, state in held.items()}
-        said = break_words(locks, since) if held else [("The lock is gone: there is nothing to break any more.", "ok")]
+        gone = [("The lock is gone: there is nothing to break any more.", "ok")]
+        said = break_words(locks, since, self._servers) if held else gone
         return [line((part, role)) for text, role in said for part in wrap(text, cells)]
 
     @property

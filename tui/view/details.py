@@ -96,7 +96,9 @@ def _whereabouts(row: FleetRelease, fleet: FleetView, cells: int, glyphs: Glyphs
         groups.setdefault((word, role), []).append(server.name)
     out: list[Line] = []
     for (word, role), names in groups.items():
-        out.append(line((f"{word:<{LABEL - 2}}  ", role), listing(names, 12)))
+        head = f"{word:<{LABEL - 2}}  "
+        first, *rest = wrap(listing(names, 12), cells - len(head))
+        out += [line((head, role), first), *(line(" " * len(head), part) for part in rest)]
     if not row.present_on and row.record is not None:
         out += _field(
             "Roll back", "its files were pruned; a rollback makes them again from the revision and sends them", cells

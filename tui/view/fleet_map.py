@@ -11,7 +11,7 @@ from tui.view import conditions
 from tui.view.fleet import Activity, FleetView, ServerView
 from tui.view.formats import range_name
 from tui.view.glyphs import Glyphs
-from tui.view.lines import Line, Span, cell_len
+from tui.view.lines import Line, Span, cell_len, short
 from tui.view.server_row import server_sign
 
 LEAST_ACROSS = 20
@@ -95,7 +95,7 @@ def map_lines(
     layout: MapLayout, fleet: FleetView, cells: int, rows: int, glyphs: Glyphs, activity: Activities, selected: str = ""
 ) -> list[Line]:
     """The title, the map, and what its signs mean: beside the title if there is room, else below, else in part."""
-    title = Span(f"FLEET {range_name(fleet.names)}", "head")
+    title = Span(short(f"FLEET {range_name(fleet.names)}", cells, glyphs.more), "head")
     signs = legend(fleet, glyphs, activity)
     grid = [map_line(layout, y, fleet, glyphs, activity, selected) for y in range(layout.down)]
     beside, below = _packed([title, *signs], cells), _packed(signs, cells)

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from tui.view.lines import Line, Span, cell_len, fit, line
-from tui.view.names import shortened
+from tui.view.names import column, shortened
 from tui.view.search import Search
 
 MOST_LINES = 20_000
@@ -202,10 +202,11 @@ class LineStore:
     def names(self, names: Sequence[str]) -> None:
         self._server_names = tuple(names)
         self.name_cells = max(map(len, names), default=0)
+        self._name_column = column(self._server_names, LONGEST_NAME)
 
     @property
     def _names(self) -> int:
-        return min(self.name_cells, LONGEST_NAME) + 2 if self.name_cells and not self.server else 0
+        return self._name_column + 2 if self._name_column and not self.server else 0
 
     def _room(self, shown: LogLine) -> int:
         return max(self._cells - self.margin(shown), NARROWEST)

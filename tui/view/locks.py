@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from core.records import Lock, ServerState
 from core.text import duration
-from tui.view.formats import listing
+from tui.view.formats import listing, servers_among
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, fit, line, one_line, width
 from tui.view.server_progress import VERBS
@@ -121,14 +121,15 @@ def reason(locks: Mapping[str, Lock]) -> str:
     return f"{owner(lock)} runs a {one_line(lock.kind) or 'n operation'} on {listing(list(locks), 3)}"
 
 
-def break_words(locks: Mapping[str, Lock], since: Mapping[str, float]) -> list[tuple[str, str]]:
+def break_words(locks: Mapping[str, Lock], since: Mapping[str, float], servers: int = 0) -> list[tuple[str, str]]:
     """What breaking these locks means, in the dialog: text and role of each line.
 
+    servers of the environment: how many there are
     since   by server: seconds since it was looked at
     """
     name = _latest(locks, since)
     summary = (_summary(locks[name], since[name]), "strong")
-    return [summary, (f"on {listing(list(locks), 8)}", ""), ("", ""), *break_warning(locks, since)]
+    return [summary, (f"on {servers_among(list(locks), servers, 8)}", ""), ("", ""), *break_warning(locks, since)]
 
 
 def break_warning(locks: Mapping[str, Lock], since: Mapping[str, float]) -> list[tuple[str, str]]:

@@ -28,6 +28,11 @@ def shortened(names: Sequence[str], cells: int, more: str = "…") -> Mapping[st
     return _shortened(tuple(names), cells, more)
 
 
+def column(names: Sequence[str], most: int, more: str = "…") -> int:
+    """The cells that a column of these names needs, of so many at most: short ones leave the room to what is beside."""
+    return max(map(len, shortened(names, most, more).values()), default=0)
+
+
 @lru_cache(maxsize=64)
 def _shortened(names: tuple[str, ...], cells: int, more: str) -> Mapping[str, str]:
     if all(len(name) <= cells for name in names):
@@ -118,6 +123,7 @@ def direction(source: str, target: str, cells: int, glyphs: Glyphs) -> str:
     arrow = f" {glyphs.arrow} "
     room = cells - len(arrow)
     if len(source) + len(target) > room:
-        names = shortened((source, target), room // 2, glyphs.more)
+        spared = max(room // 2 - min(len(source), len(target)), 0)  # by a short name, for the other one
+        names = shortened((source, target), room // 2 + spared, glyphs.more)
         source, target = names[source], names[target]
     return f"{source}{arrow}{target}"

@@ -12,7 +12,7 @@ from tui.view.change_lines import plan_change_lines
 from tui.view.formats import ago, listing, range_name, short_tag, short_tags
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, fit, line, one_line, plain, width, wrap
-from tui.view.names import called, shortened
+from tui.view.names import called, column, shortened
 from tui.view.question_lines import hold_words
 
 NAMED = 12
@@ -197,7 +197,7 @@ def step_lines(
     others are exceptions, and named."""
     groups = sorted(alike(plan.steps, GROUPED_FROM), key=len, reverse=True)
     names = [_names(group) for group in groups]
-    name_cells = min(max(len(name) for name in names), max(cells // 3, 8))
+    name_cells = column(names, max(cells // 3, 8), glyphs.more)
     shown = shortened(names, name_cells, glyphs.more)
     names_live = plan.changes_live and not _undoes(plan)
     out: list[Line] = []

@@ -11,6 +11,7 @@ from tui.view import switch_lines as switch
 from tui.view.batch_lines import batch_line
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line
+from tui.view.names import column
 from tui.view.operation_lines import bytes_line, folded, phase_line, title_line
 from tui.view.progress import Progress
 from tui.view.progress_lines import by_urgency, fleet_line, notes_lines, server_progress_line
@@ -46,7 +47,7 @@ class Frame(Struct, frozen=True):
 
     def name_cells(self, progress: Progress) -> int:
         """Cells of the column of names."""
-        return min(max(map(len, progress.servers), default=0), max(self.cells // 4, 8))
+        return column(list(progress.servers), max(self.cells // 4, 8), self.glyphs.more)
 
 
 def page(progress: Progress, error: TurnoutError | None, now: float, frame: Frame) -> Page:

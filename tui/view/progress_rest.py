@@ -9,7 +9,7 @@ from tui.view.formats import short_tags
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, Span, crop, line
 from tui.view.log_lines import log_lines
-from tui.view.names import short_tags_of, shortened
+from tui.view.names import column, short_tags_of, shortened
 from tui.view.progress import Progress
 from tui.view.rules import beside, ruled
 
@@ -60,7 +60,7 @@ def _said(progress: Progress, cells: int, rows: int, glyphs: Glyphs) -> list[Lin
     if not told:
         return []
     names = list(progress.servers)
-    room = min(max(map(len, names), default=0), max(cells // 4, 8))
+    room = column(names, max(cells // 4, 8), glyphs.more)
     short = shortened(names, room, glyphs.more)
     out = [ruled(line(("last lines", "")), cells, glyphs)]
     for each in told:

@@ -10,7 +10,7 @@ from tui.view.fleet import FleetView
 from tui.view.formats import ago, listing, range_name
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, Span, crop, fit, line, one_line, short, width, wrap
-from tui.view.names import called, shortened
+from tui.view.names import called, column, shortened
 
 GROUPED_FROM = 9
 """Servers from which those with the same fate share a line."""
@@ -84,9 +84,9 @@ def _places(interruption: Interruption, cells: int, glyphs: Glyphs, shown: Calla
     for fate, names in fates.items():
         grouped = len(interruption.switched) + len(interruption.waiting) >= GROUPED_FROM
         rows += [(fate, range_name(names))] if grouped else [(fate, name) for name in names]
-    room = min(max((len(name) for _, name in rows), default=0), max(cells // 3, 8))
-    out = []
-    shown_names = shortened([name for _, name in rows], room, glyphs.more)
+    out, every = [], [name for _, name in rows]
+    room = column(every, max(cells // 3, 8), glyphs.more)
+    shown_names = shortened(every, room, glyphs.more)
     for (sign, role, text), name in rows:
         named = (fit(one_line(shown_names[name]), room) + "  ", "strong")
         out.append(crop(line((f"{sign} ", role), named, (text, role)), cells, glyphs.more))

@@ -9,7 +9,7 @@ from tui.view.glyphs import Glyphs
 from tui.view.health import is_trouble
 from tui.view.lines import Line, fit, line
 from tui.view.live_card import card_lines
-from tui.view.names import shortened
+from tui.view.names import column, shortened
 from tui.view.server_list import FOLD, ORDERS, fold_line, server_keys, usual_order
 from tui.view.server_row import server_line
 from tui.widgets.markable import MarkableRows
@@ -102,7 +102,7 @@ class ServersPane(MarkableRows):
     def _name_of(self, name: str, cells: int) -> str:
         """A server's name as wide as those of all others, in half of the row at most."""
         names = tuple(other for other in self.keys if other != FOLD)
-        room = min(max((len(other) for other in names), default=0), max(cells // 2, 6))
+        room = column(names, max(cells // 2, 6), self._glyphs.more)
         return fit(shortened(names, room, self._glyphs.more)[name], room, self._glyphs.more)
 
     def draw_head(self, cells: int) -> Sequence[Line]:
