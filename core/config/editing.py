@@ -55,7 +55,8 @@ def begin(path: Path) -> Draft:
         before = read_small(path)
         draft = Draft(path, before, before.decode("utf-8-sig"))
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError([Fault(str(path), "", f"cannot be read: {error}")]) from None
+        why = getattr(error, "strerror", "") or error
+        raise ConfigError([Fault(str(path), "", f"cannot be read: {why}")]) from None
     _document(draft)
     return draft
 

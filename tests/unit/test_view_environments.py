@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from core.errors import ConnectError
 from core.records import JournalLine
 from tests.tui.recorded import NOW, fleet_of, record, state, tag
-from tui.view.environments import EnvironmentView, environment_line, head_line, names_width, trouble_lines
+from tui.view.environments import EnvironmentView, environment_line, head_line, names_of, names_width, trouble_lines
 from tui.view.fleet import Ahead, FleetView, ServerView
 from tui.view.glyphs import UNICODE
 from tui.view.lines import plain, width
@@ -36,6 +36,20 @@ def test_a_line_has_everything_where_there_is_room_and_never_more_than_that() ->
         assert width(line) <= cells and "3f2c1ab" in plain(line)
     assert "●●○" in shown(found, 60) and "main +4" not in shown(found, 60)
     assert plain(head_line("shop", 11, 120, UNICODE)).index("live") == text.index("3f2c1ab")
+
+
+def test_long_names_with_one_beginning_stay_different() -> None:
+    views = [
+        replace(view(), fleet=replace(view().fleet, environment=f"shop-frankfurt-{name}"))
+        for name in ("staging", "qualification", "production")
+    ]
+    called = names_of(views)
+    assert len(set(called.values())) == 3 and all(name.startswith("…") for name in called.values())
+    lines = [
+        plain(environment_line(each, names_width(views), 80, NOW, UNICODE, called[each.name])).split()[0]
+        for each in views
+    ]
+    assert lines == ["…staging", "…qualification", "…production"]
 
 
 def test_what_runs_is_told_in_place_of_the_subject() -> None:

@@ -10,10 +10,11 @@ from textual.widgets import Button
 from tui.dialogs.base import relabel
 from tui.dialogs.pick import Choices, Pick
 from tui.model.workspaces import Workspaces
+from tui.view.environments import nothing_live
 from tui.view.formats import listing
 from tui.view.glyphs import Glyphs
-from tui.view.lines import Line, fit, line, one_line, short, width
-from tui.view.names import direction
+from tui.view.lines import Line, crop, fit, line, one_line, short, width
+from tui.view.names import direction, shortened
 
 
 class PromoteDialog(Pick[str]):
@@ -60,17 +61,21 @@ class PromoteDialog(Pick[str]):
         name = self._others[index]
         fleet = self._workspaces.of(name).fleet_view
         row = fleet.row(fleet.live) if fleet.live else None
-        names = max(len(other) for other in self._others) + 2
+        called = shortened(self._others, max(cells // 2, 8), self._glyphs.more)
+        names = max(map(len, called.values())) + 2
         if row is None:
-            said = "nothing is live" if fleet.known else "not looked at yet"
-            return line((fit(name, names), "strong"), (said, "dim"))
+            silent = [server.name for server in fleet.servers if server.error is not None]
+            said = (
+                f"unknown: no answer from {listing(silent, 3)}" if silent and not fleet.known else nothing_live(fleet)
+            )
+            return crop(line((fit(called[name], names), "strong"), (said, "dim")), cells, self._glyphs.more)
         off = [state.server for state in fleet.known if state.current != fleet.live]
         end = line((f"  {self._glyphs.alert} not on {listing(off, 3)}" if off else "", "warn"))
         tag = fleet.short(row.tag)
-        start = line((fit(name, names), "strong"), (fit(tag, max(len(tag) + 1, 10)), "accent"))
+        start = line((fit(called[name], names), "strong"), (fit(tag, max(len(tag) + 1, 10)), "accent"))
         subject = one_line(row.record.subject) if row.record else ""
         room = max(cells - width(start) - width(end), 0)
-        return line(*start, short(subject, room, self._glyphs.more), *end)
+        return crop(line(*start, short(subject, room, self._glyphs.more), *end), cells, self._glyphs.more)
 
     def choose(self) -> None:
         self.dismiss(self.choices.key or None)

@@ -18,7 +18,7 @@ from tui.model.focus import Focus
 from tui.model.workspace import Workspace
 from tui.model.workspaces import Workspaces
 from tui.view.environment_colour import colour_of
-from tui.view.environments import EnvironmentView, environment_line, head_line, names_width, trouble_lines
+from tui.view.environments import EnvironmentView, environment_line, head_line, names_of, names_width, trouble_lines
 from tui.view.glyphs import Glyphs
 from tui.view.keybar import KeyHint
 from tui.view.lines import Line, line
@@ -50,7 +50,9 @@ class EnvironmentRows(Rows):
 
     def draw(self, index: int, cells: int) -> Line:
         names = names_width(self._views)
-        return environment_line(self._views[index], names, cells, self._now(), self._glyphs)
+        view = self._views[index]
+        called = names_of(self._views, self._glyphs.more)[view.name]
+        return environment_line(view, names, cells, self._now(), self._glyphs, called)
 
 
 class Environments(Guarded, Screen[None]):

@@ -14,6 +14,7 @@ from tui.view.formats import ago, clock, listing
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, Span, crop, fit, line, one_line, right, wrap
 from tui.view.locks import doing, owner
+from tui.view.names import shortened
 from tui.view.operation_lines import heading, state_words
 from tui.view.progress import Progress
 from tui.view.recent import commits_ahead
@@ -79,6 +80,11 @@ def names_width(views: Sequence[EnvironmentView]) -> int:
     return min(max((len(view.name) for view in views), default=0), NAME_CELLS) + 1
 
 
+def names_of(views: Sequence[EnvironmentView], more: str = "…") -> Mapping[str, str]:
+    """Their names as they fit into that column: different ones stay different."""
+    return shortened([view.name for view in views], names_width(views) - 1, more)
+
+
 def head_line(project: str, names: int, cells: int, glyphs: Glyphs) -> Line:
     """The names of the columns."""
     shown = _columns(names, cells)
@@ -94,17 +100,19 @@ def head_line(project: str, names: int, cells: int, glyphs: Glyphs) -> Line:
     return crop(tuple(spans), cells, glyphs.more)
 
 
-def environment_line(view: EnvironmentView, names: int, cells: int, now: float, glyphs: Glyphs) -> Line:
-    """`production ▎P 3f2c1ab  Fix cart totals …   2 h  ana   ●●○   main +4`."""
+def environment_line(
+    view: EnvironmentView, names: int, cells: int, now: float, glyphs: Glyphs, called: str = ""
+) -> Line:
+    """`production ▎P 3f2c1ab  Fix cart totals …   2 h  ana   ●●○   main +4`. called: its name in that column."""
     shown, row = _columns(names, cells), view.live
     what, role = _what(view, now, glyphs)
     edge = Span(glyphs.edge, f"edge-{view.colour}" if view.colour else "dim")
-    live = view.fleet.short(view.fleet.live) if row else _nothing_live(view.fleet)
+    live = view.fleet.short(view.fleet.live) if row else nothing_live(view.fleet)
     live = glyphs.unknown + live if view.dark else live
     lived = view.fleet.live_for(now)
     since = lived.short if lived and len(lived.short) < SINCE_CELLS else ""
     spans = [
-        Span(" " + fit(view.name, names, glyphs.more), "strong"),
+        Span(" " + fit(called or view.name, names, glyphs.more), "strong"),
         edge,
         Span("P " if view.fleet.protected else "  ", "accent"),
         Span(fit(live, LIVE_CELLS - 1, glyphs.more) + " ", "dim" if row is None or view.dark else ""),
@@ -160,7 +168,8 @@ def _what(view: EnvironmentView, now: float, glyphs: Glyphs) -> tuple[str, str]:
     return one_line(row.record.subject) if row.record and row.record.subject else view.fleet.short(row.tag), ""
 
 
-def _nothing_live(fleet: FleetView) -> str:
+def nothing_live(fleet: FleetView) -> str:
+    """What is said in place of a live release."""
     if not fleet.known:
         failed = all(server.error is not None for server in fleet.servers)
         return "unknown" if failed else "looking"
