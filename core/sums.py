@@ -17,8 +17,8 @@ BLOCK = 16 << 10
 _PROBE = 12
 SUM_BYTES = 4 + _PROBE
 
-MOST_BYTES = 16 << 30
-"""Of a content that has sums: they take a thousandth of it, here and in memory."""
+_FROM, _TO = 2 << 20, 16 << 30
+"""Bytes of a content for which sums are made: they take a thousandth of it, on disk and in memory."""
 _MOST_PROBES = 1 << 18
 """Blocks of an old content that are looked for at each byte: 4 GB of it, for which 30 MB of memory are needed."""
 _NEAR = 4
@@ -74,9 +74,10 @@ class Sums(Struct, frozen=True, dict=True):
 
 
 class Summing:
-    """The SHA-256 of a content and the sums of its blocks, in one pass over it."""
+    """The SHA-256 of a content and, if they are wanted, the sums of its blocks, in one pass over it."""
 
-    def __init__(self) -> None:
+    def __init__(self, wanted: bool = True) -> None:
+        self._wanted = wanted
         self._digest = hashlib.sha256()
         self._raw = bytearray()
         self._rest = b""
@@ -86,8 +87,7 @@ class Summing:
         """Take the next bytes."""
         self._digest.update(piece)
         self._size += len(piece)
-        if self._size > MOST_BYTES:
-            self._raw, self._rest = bytearray(), b""
+        if not self._wanted:
             return
         view = memoryview(piece)
         if self._rest:
@@ -107,8 +107,13 @@ class Summing:
         return self._digest.hexdigest()
 
     def sums(self) -> Sums:
-        """The sums of all of it; they do not fit where it is too large."""
+        """The sums of all of it; they do not fit where none were wanted."""
         return Sums(self._size, bytes(self._raw) + (sum_of(self._rest) if self._rest else b""))
+
+
+def has_sums(size: int) -> bool:
+    """Whether sums of a content of so many bytes are worth it."""
+    return _FROM < size <= _TO
 
 
 def sum_of(block: Buffer) -> bytes:

@@ -24,9 +24,9 @@ from core.jobs import Cancel
 from core.manifest import EXECUTABLE, FILE, FOLDER, FOLDER_ENTRY, Entry, Manifest, closed, link
 from core.source.selection import Excluded, not_a_folder, nothing
 from core.source.store import write_whole
-from core.source.sums import SUMS_FROM, KeptSums
+from core.source.sums import KeptSums
 from core.source.tree import STAMP_BYTES, Stamp, stamp_of, touched
-from core.sums import Summing
+from core.sums import Summing, has_sums
 from core.text import count, show_path, some_lines
 
 SETTLED = 2_000_000_000
@@ -256,10 +256,10 @@ def _hash(top: bytes, file: _File, sums: KeptSums | None) -> _Hashed:
 
 
 def _digest(handle: int, size: int) -> tuple[str, Summing | None]:
-    if size <= SUMS_FROM:
+    if size < _WHOLE:
         # One byte more than expected: a file that grew is noticed, and no buffer is larger than the file.
         return hashlib.sha256(os.read(handle, size + 1)).hexdigest(), None
-    digest = Summing()
+    digest = Summing(has_sums(size))
     buffer = bytearray(_WHOLE)
     view = memoryview(buffer)
     while read := os.readv(handle, [view]):

@@ -10,9 +10,6 @@ from core.errors import SourceError
 from core.source.store import write_whole
 from core.sums import Summing, Sums
 
-SUMS_FROM = 1 << 20
-"""Bytes: files larger than this have some."""
-
 _FILES, _BYTES = 2000, 64 << 20
 """What is kept at most; those used longest ago go first."""
 _EVERY = 100

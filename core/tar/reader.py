@@ -16,7 +16,7 @@ from core.errors import SourceError
 from core.gathering import Gathering
 from core.jobs import Cancel
 from core.manifest import EXECUTABLE, FILE, FOLDER, FOLDER_ENTRY, Entry, is_inside, link
-from core.sums import Summing
+from core.sums import Summing, has_sums
 from core.text import show_path
 
 _BLOCK = 512
@@ -155,7 +155,7 @@ def _file(stream: BinaryIO, member: Member, sink: Sink, cancel: Cancel) -> tuple
         sink.whole(member.path, content, executable=executable, when=member.time)
         pointer = member.size < 1024 and bytes(content[: len(_POINTER)]) == _POINTER
         return Entry(kind, member.size, hashlib.sha256(content).hexdigest()), pointer
-    summing = Summing()
+    summing = Summing(has_sums(member.size))
     with sink.file(member.path, executable=executable, when=member.time) as write:
         left = member.size
         while left:

@@ -12,8 +12,10 @@ from core.changes import Commits
 from core.errors import SourceError, UsageError
 from core.events import HookOutput
 from core.manifest import EXECUTABLE, FOLDER
+from core.settings import Settings
 from core.source import source_of
 from core.source.git.tags import newest
+from core.source.sums import KeptSums
 from tests.projects import Link, Nowhere, SampleProject, Script, make_project
 from tests.trees import at_hand, contents, record_of, tree_of
 from tests.unit.conftest import GitProject
@@ -278,6 +280,7 @@ def test_git_lfs_files_have_the_content_of_the_clones_store(git_project: GitProj
     assert found[b"sample.txt"].startswith(b"version https://git-lfs")
     assert tree.manifest.entries[b"run.psd"].kind == EXECUTABLE
     assert tree.manifest.entries[b"logo.psd"].content == hashlib.sha256(LARGE).hexdigest()
+    assert KeptSums(Settings().cache).of(hashlib.sha256(LARGE).hexdigest(), len(LARGE)), "for patches of it"
     project.git("config", "--remove-section", "filter.lfs")
     project.commit({"b": "x", "run.psd": Script(pointer(LARGE))})
     later = tree_of(project)

@@ -13,7 +13,7 @@ import pytest
 from core import sums as sums_of_blocks
 from core.source import sums as kept_sums
 from core.source.sums import KeptSums
-from core.sums import BLOCK, SUM_BYTES, Run, Summing, Sums, few, matched
+from core.sums import BLOCK, SUM_BYTES, Run, Summing, Sums, few, has_sums, matched
 from core.tar.patches import read_at
 from tests.unit.test_patches import noise
 
@@ -184,14 +184,20 @@ def test_the_oldest_sums_go_first(tmp_path, monkeypatch):
     assert left() == [1, 7, 8], "each of the last has 407 bytes; the first was used later"
 
 
-def test_very_large_contents_have_no_sums_but_a_digest(tmp_path, monkeypatch):
-    monkeypatch.setattr(sums_of_blocks, "MOST_BYTES", 100_000)
-    made = summing(noise(200_000), 7000)
+def test_small_and_very_large_contents_have_no_sums_but_a_digest(tmp_path):
+    assert [has_sums(size) for size in (0, 1 << 20, 3 << 20, 16 << 30, (16 << 30) + 1)] == [
+        False,
+        False,
+        True,
+        True,
+        False,
+    ]
+    made = Summing(wanted=False)
+    made.update(noise(200_000))
     assert made.hexdigest() == hashlib.sha256(noise(200_000)).hexdigest()
     assert not made.sums().fits
     KeptSums(tmp_path).keep(made)
     assert KeptSums(tmp_path).of(made.hexdigest(), 200_000) is None
-    assert summing(noise(100_000), 7000).sums() == sums(noise(100_000))
 
 
 @pytest.mark.parametrize("case", CASES)

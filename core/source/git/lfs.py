@@ -6,7 +6,6 @@ git-lfs itself is not needed. A file counts as one of its own if its content is 
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import subprocess
@@ -20,6 +19,7 @@ from core.gathering import Gathering
 from core.jobs import Cancel
 from core.manifest import Entry
 from core.source.git.repository import Resolved, words_of
+from core.sums import Summing, has_sums
 
 _POINTER = re.compile(
     rb"version https://git-lfs\.github\.com/spec/v1\n(?:ext-[^\n]*\n)*oid sha256:([0-9a-f]{64})\nsize ([0-9]{1,18})\n"
@@ -41,6 +41,7 @@ class Files(Protocol):
 
     def read(self, path: bytes, most: int) -> bytes: ...
     def replace(self, path: bytes) -> AbstractContextManager[Callable[[bytes | memoryview], None]]: ...
+    def summed(self, summing: Summing) -> None: ...
 
 
 def fill(
@@ -123,7 +124,11 @@ def _put(files: Files, path: bytes, pointer: Pointer, stores: Sequence[bytes], c
         except OSError:
             continue
         with source:
-            if os.fstat(source.fileno()).st_size == pointer.size and _digest(source.fileno(), cancel) == pointer.digest:
+            if os.fstat(source.fileno()).st_size != pointer.size:
+                continue
+            summing = _summing(source.fileno(), pointer.size, cancel)
+            if summing.hexdigest() == pointer.digest:
+                files.summed(summing)
                 source.seek(0)
                 with files.replace(path) as write:
                     while piece := source.read(_PIECE):
@@ -133,9 +138,9 @@ def _put(files: Files, path: bytes, pointer: Pointer, stores: Sequence[bytes], c
     return False
 
 
-def _digest(handle: int, cancel: Cancel) -> str:
-    digest = hashlib.sha256()
+def _summing(handle: int, size: int, cancel: Cancel) -> Summing:
+    summing = Summing(has_sums(size))
     while piece := os.read(handle, _PIECE):
         cancel.check()
-        digest.update(piece)
-    return digest.hexdigest()
+        summing.update(piece)
+    return summing
