@@ -10,8 +10,8 @@ from core import DeployRequest, PinRequest, PruneRequest, RollbackRequest
 from tests import REPOSITORY
 from tests.terminal import Terminal
 from tui.cli import main
-from tui.cli.arguments import parse
-from tui.cli.parsing import BadUsage
+from tui.cli.arguments import parse, parser_of_all
+from tui.cli.parsing import ELSEWHERE, BadUsage
 
 
 def turnout(*words: str, **options: object) -> subprocess.CompletedProcess[str]:
@@ -50,6 +50,21 @@ def test_the_words_of_each_command_arrive():
     assert parse(["unlock", "production", "--break", "0a1b"]).breaks == "0a1b"
     assert parse(["verify", "production", "t1"]).tag == "t1"
     assert parse(["trust", "production", "--yes"]).yes
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [("undo", "rollback"), ("status", "releases"), ("ls", "releases"), ("rolback", "rollback"), ("deplyo", "deploy")],
+)
+def test_a_wrong_command_is_answered_with_the_one_that_was_meant(word, meant):
+    with pytest.raises(BadUsage) as refused:
+        parse([word])
+    assert refused.value.hint == f"did you mean `turnout {meant}`?"
+
+
+def test_words_of_other_tools_are_no_commands_here_and_lead_to_some():
+    known = parser_of_all().commands
+    assert not ELSEWHERE.keys() & known.keys() and set(ELSEWHERE.values()) <= known.keys()
 
 
 ASKED = {

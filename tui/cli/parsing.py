@@ -30,6 +30,22 @@ every server is switched back. An operation goes on even if the reader of its ou
 After a crash, `turnout recover` shows what was interrupted, and finishes or undoes it.
 """
 
+ELSEWHERE = {
+    "undo": "rollback",
+    "revert": "rollback",
+    "status": "releases",
+    "list": "releases",
+    "ls": "releases",
+    "versions": "releases",
+    "audit": "history",
+    "changes": "diff",
+    "exec": "run",
+    "lock": "freeze",
+    "setup": "init",
+    "tail": "logs",
+}
+"""What other tools and people call a command, where no name of ours is near, or a wrong one is."""
+
 
 class BadUsage(Exception):
     """Words that the command does not know."""
@@ -51,7 +67,8 @@ class Parser(argparse.ArgumentParser):
         if choice:
             message = f"there is no command {choice[1]!r}"
             choices = re.findall(r"[\w-]+", choice[2])
-            near = nearest(choice[1], choices)
+            meant = ELSEWHERE.get(choice[1], "")
+            near = meant if meant in choices else nearest(choice[1], choices)
             hint = f"did you mean `{self.prog} {near}`?" if near else f"commands: {', '.join(choices)}"
         elif unknown:
             word = unknown[1].partition("=")[0]
