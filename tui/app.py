@@ -154,8 +154,8 @@ class TurnoutApp(TerminalApp, inherit_bindings=False):
         self.hear_signals()
         self.bridge.attach(self.set_interval(TICK, self.bridge.tick, pause=True))
         self.app_resume_signal.subscribe(self, lambda _: self.draw_all_again())
-        for fault in (*self.settings.faults, *self.keymap.faults, *filter(None, [self._theme_fault])):
-            self.notice(fault, title="settings", severity="warning", seconds=12)
+        if faults := (*self.settings.faults, *self.keymap.faults, *filter(None, [self._theme_fault])):
+            self.notice(own.in_short(faults), title="settings", severity="warning", seconds=12)
         if self.project is None:
             from tui.screens.welcome import Welcome
 

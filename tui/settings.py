@@ -146,6 +146,13 @@ def read_values(values: Mapping[str, Any], place: Path) -> UserSettings:
     return UserSettings(place, True, **{**taken, "notify": notify}, faults=tuple(faults))
 
 
+def in_short(faults: Sequence[str]) -> str:
+    """One message of all faults, so that they do not lie over the screen one by one: the first, and how many more."""
+    more = len(faults) - 1
+    rest = f". And {more} more: `turnout settings` lists all" if more else ""
+    return f"{faults[0]}{rest}"
+
+
 def _key(*place: str) -> str:
     from core.config.fault_text import key_text  # only where something is wrong
 

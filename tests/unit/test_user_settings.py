@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from core.errors import UsageError
 from tests.servers import free_port
-from tests.tui.running import XTERM, recorded_app, shown, until
+from tests.tui.running import XTERM, recorded_app, shown, toasts, until
 from tests.tui.test_terminal import TURNOUT, Tmux
 from tui import settings
 from tui.cli import main
@@ -50,6 +50,16 @@ def test_a_mistake_is_told_with_its_place_and_loses_nothing(tmp_path: Path, text
     assert len(faults) == 1 and told in faults[0] and faults[0].startswith(f"{place}: ")
     assert keymap.changed == ({} if text.startswith("keys =") else {"help": "f9"}), "the rest of the file is taken"
     assert keymap.keys("undo") == Keymap(KEYS).keys("undo"), "what was not taken stays as it was"
+
+
+async def test_all_faults_are_one_message(tmp_path: Path) -> None:
+    place = tmp_path / FILE
+    place.write_text('colour = "red"\nkeys.und = "f8"\nkeys.undo = "U1"\n')
+    app = recorded_app(environ=named(place))
+    async with shown(app):
+        (said,) = toasts(app)
+    assert said.startswith(f"{place}: colour: not known; ")
+    assert said.endswith(". And 2 more: `turnout settings` lists all")
 
 
 @pytest.mark.parametrize(
