@@ -119,8 +119,8 @@ _BELOW = {
     "var": frozenset(("cache", "lib", "local", "lock", "log", "mail", "run", "spool", "tmp")),
 }
 """The same one level deeper, by the folder that has them."""
-_EXPANDED = re.compile(r"~|.*\$\{?[A-Za-z_].*")
-"""A part of a path that a shell would put something else for."""
+_EXPANDED = re.compile(r"~|[\w.-]*\$(?:\{[A-Za-z_]\w*\}|[A-Za-z_])[\w.-]*")
+"""A part of a path that is written for a shell. What has other characters as well is a name, however odd."""
 
 
 def deploy_root(value: str) -> str:
