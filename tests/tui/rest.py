@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -19,7 +18,7 @@ from textual.message_pump import MessagePump
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from tests.waiting import PATIENCE
+from tests.waiting import Patience
 
 SOON = 2.0
 """Seconds: what a timer does after less is on its way; a message that goes after more is not waited for."""
@@ -40,7 +39,7 @@ def unanswered() -> Iterator[None]:
 
 async def at_rest(pilot: Pilot[Any]) -> None:
     """Wait until nothing is on its way in the app."""
-    deadline = time.monotonic() + PATIENCE
+    patience = Patience()
     clear = 0
     while clear < 2:  # what was handled in one round may have been the last message, or have sent one
         await pilot._wait_for_screen()
@@ -49,7 +48,7 @@ async def at_rest(pilot: Pilot[Any]) -> None:
         if what.startswith("a paint"):  # what was marked from a thread is painted at the next message, which may be far
             for shown in pilot.app.screen_stack:
                 shown.check_idle()
-        assert time.monotonic() < deadline, f"not at rest after {PATIENCE:g} s: {what}"
+        assert not patience.is_over, f"not at rest after {patience.seconds:g} s: {what}"
         await asyncio.sleep(0.004 if what else 0)
 
 

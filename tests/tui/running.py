@@ -18,7 +18,7 @@ from core.records import ServerState
 from tests.projects import SampleProject
 from tests.tui.recorded import NOW, RecordedFleet, project, state
 from tests.tui.rest import at_rest
-from tests.waiting import PATIENCE
+from tests.waiting import PATIENCE, Patience
 from tui.app import TurnoutApp
 from tui.dialogs.plan import PlanDialog
 
@@ -104,9 +104,9 @@ async def settled(pilot: Pilot[Any]) -> None:
 
 async def until(pilot: Pilot[Any], condition: Callable[[], Any], what: str, seconds: float = PATIENCE) -> Any:
     """Wait, with the app running, until `condition` is true; an AssertionError names `what` where it never is."""
-    deadline = time.monotonic() + seconds
+    patience = Patience(seconds)
     while not (value := condition()):
-        assert time.monotonic() < deadline, f"waited {seconds:g} s in vain: {what}\n{screen_text(pilot.app)}"
+        assert not patience.is_over, f"waited {seconds:g} s in vain: {what}\n{screen_text(pilot.app)}"
         await asyncio.sleep(0.02)
         await pilot.pause()
     return value
@@ -136,7 +136,9 @@ async def plan_made(pilot: Pilot[Any]) -> PlanDialog:
     await until(pilot, lambda: dialog.plan or dialog.error, "a plan")
     await pilot.pause()
     if dialog.plan is not None and dialog.plan.executable:
+        yes = dialog.query_one("#yes")
         await until(pilot, lambda: dialog.is_read, "the plan was on the screen for long enough")
+        await until(pilot, lambda: not yes.disabled or not dialog.can_agree, "its button to light")
     return dialog
 
 
