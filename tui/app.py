@@ -144,7 +144,9 @@ class TurnoutApp(TerminalApp, inherit_bindings=False):
         from tui.model.bridge import TICK, Bridge
         from tui.model.project_file import ProjectFile
 
-        self.keymap = keys.check(self.settings.keys, registry.KEYS, self._settings_place)
+        self.keymap = keys.check(
+            self.settings.keys, registry.KEYS, self._settings_place, ascii=self.glyphs is signs.ASCII
+        )
         self.changing, self.moving = (
             frozenset(key for known in registry.KEYS if known.group == group for key in self.keymap.keys(known.id))
             for group in (keys.CHANGE, keys.MOVE)

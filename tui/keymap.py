@@ -153,11 +153,13 @@ class Keymap(Struct, frozen=True, dict=True):
     known    all keys that there are
     changed  by id: the user's own keys
     faults   what of [keys] was not taken
+    ascii    whether arrows are written as words
     """
 
     known: tuple[Key, ...]
     changed: Mapping[str, str] = field(default_factory=dict)
     faults: tuple[str, ...] = ()
+    ascii: bool = False
 
     @cached_property
     def by_id(self) -> Mapping[str, Key]:
@@ -167,27 +169,35 @@ class Keymap(Struct, frozen=True, dict=True):
         """The keys of an id, in Textual's names."""
         return self.changed.get(name, self.by_id[name].keys).split(",")
 
+    @cached_property
+    def by_shown(self) -> Mapping[str, str]:
+        """By how people write a key: the key in Textual's name."""
+        return {show_key(key, ascii=self.ascii): key for known in self.known for key in self.keys(known.id)}
+
     def shown(self, name: str) -> str:
         """The first key of an id, as people write it: `D`, `^r`, `?`."""
-        return show_key(self.keys(name)[0])
+        return show_key(self.keys(name)[0], ascii=self.ascii)
 
     def shown_all(self, name: str) -> str:
         """All keys of an id, as people write them."""
-        return " ".join(show_key(key) for key in self.keys(name))
+        return " ".join(show_key(key, ascii=self.ascii) for key in self.keys(name))
 
 
-def show_key(key: str) -> str:
-    """A key as people write it."""
+def show_key(key: str, *, ascii: bool = False) -> str:
+    """A key as people write it; with `ascii`, one that has a sign of its own by its name."""
     special = {"enter": "Enter", "escape": "Esc", "space": "space", "tab": "Tab", "shift+tab": "Shift+Tab"}
     special |= {"pagedown": "PgDn", "pageup": "PgUp", "home": "Home", "end": "End", "f1": "F1"}
     if key in special:
         return special[key]
     if key.startswith("ctrl+"):
-        return "^" + show_key(key.removeprefix("ctrl+"))
-    return format_key(key)
+        return "^" + show_key(key.removeprefix("ctrl+"), ascii=ascii)
+    shown = format_key(key)
+    return key.capitalize() if ascii and not shown.isascii() and len(key) > 1 else shown
 
 
-def check(table: Mapping[str, Any], known: tuple[Key, ...], place: str = "settings.toml") -> Keymap:
+def check(
+    table: Mapping[str, Any], known: tuple[Key, ...], place: str = "settings.toml", *, ascii: bool = False
+) -> Keymap:
     """The keymap that [keys] of settings.toml makes of the `known` keys: by id a key or a list of keys.
 
     What is wrong is left out and named.
@@ -217,7 +227,7 @@ def check(table: Mapping[str, Any], known: tuple[Key, ...], place: str = "settin
     for name, (key, other) in clashes.items():
         faults.append(f"{place}: keys.{name}: {show_key(key)} is already the key of {other}")
         changed.pop(name, None)
-    return Keymap(known, changed, tuple(faults))
+    return Keymap(known, changed, tuple(faults), ascii)
 
 
 def textual_name(key: str) -> str:

@@ -209,6 +209,8 @@ def readable(theme: Theme, variables: Mapping[str, str]) -> dict[str, str]:
     return {
         **{name: colour.hex for name, colour in grounds.items()},
         **texts,
+        **_edges(texts["border"], grounds["surface"].hex, texts["border-blurred"]),
+        "scrollbar-hover": texts["border"],
         **{name: _until_readable(Color.parse(hue), text, under).hex for name, hue in quieter.items()},
         **{name: _until_readable(colour, end, under).hex for name, colour in of_environments.items()},
         "block-cursor-foreground": texts["foreground"],

@@ -11,6 +11,7 @@ from textual._context import visible_screen_stack
 from textual.color import Color
 from textual.pilot import Pilot
 
+from tests.tui.looks import faults, shown_text
 from tests.tui.rest import hold_cursors, resized
 from tests.tui.running import settled
 
@@ -75,7 +76,7 @@ def lines_of(app: Any, styles: bool) -> Iterator[str]:
     visible_screen_stack.set(app._background_screens)  # else what lies below a dialog is drawn only where it was kept
     for segments in app.screen._compositor.render_strips():
         text = "".join(segment.text for segment in segments)
-        yield text.rstrip()
+        yield shown_text(app, text).rstrip()
         if not styles:
             continue
         signs = "".join(
@@ -94,11 +95,12 @@ def _shaped(style: Style | None) -> bool:
 
 
 async def drawn(pilot: Pilot[Any], sizes: Sequence[tuple[int, int]], styled: tuple[int, int] | None) -> str:
-    """The screen in each size, one below the other; with letters in the size `styled`."""
+    """The screen in each size, one below the other; with letters in the size `styled`. In each the look is kept."""
     hold_cursors(pilot.app)
     out: list[str] = []
     for size in sizes:
         await resized(pilot, *size)
         await settled(pilot)
         out += [f"=== {size[0]}x{size[1]}", *lines_of(pilot.app, size == styled)]
+        assert not (wrong := faults(pilot.app)), "\n".join([*wrong, *out])
     return "\n".join(out) + "\n"

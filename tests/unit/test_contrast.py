@@ -143,10 +143,22 @@ def test_borders_titles_and_bars_can_be_seen(theme: Theme) -> None:
         if styles.has_rule("border_title_color"):
             title = styles.border_title_color
             low += [f"{selector} title on {at}" for at, ground in around.items() if contrast(title, ground) < TEXT]
-    for name in ("scrollbar", "scrollbar-hover", "scrollbar-active"):
-        if contrast(Color.parse(theme.variables[name]), Color.parse(theme.variables["scrollbar-background"])) < MARK:
-            low.append(name)
     assert not low
+
+
+@ALL_THEMES
+def test_scroll_bars_can_be_seen(theme: Theme) -> None:
+    variables = TurnoutApp(None, environ={**XTERM, "TURNOUT_THEME": theme.name}).get_css_variables()
+    colours = {name: Color.parse(value) for name, value in variables.items() if name.startswith("scrollbar")}
+    under = {name for name in colours if "background" in name}
+    bars = ("scrollbar", "scrollbar-hover", "scrollbar-active")
+    assert [(bar, ground) for bar in bars for ground in under if contrast(colours[bar], colours[ground]) < MARK] == []
+
+
+@ALL_THEMES
+def test_what_cannot_be_pressed_is_not_faded_as_a_whole(theme: Theme) -> None:
+    styles = rules(theme.name)["#buttons Button:disabled"]
+    assert (styles.opacity, styles.text_opacity) == (1, 1), "else its colour is not what was computed above"
 
 
 @THEMES

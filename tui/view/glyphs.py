@@ -154,7 +154,13 @@ INSTEAD = str.maketrans(
         **dict.fromkeys("─━═▔▀▄", "-"),
         **dict.fromkeys("│┃║▌▐▏▎▍▋▊▉▕", "|"),
         **dict.fromkeys("┌┐└┘├┤┬┴┼╭╮╰╯╔╗╚╝", "+"),
+        **dict.fromkeys("“”„", '"'),
+        **dict.fromkeys("‘’", "'"),
+        **dict.fromkeys("–—−", "-"),
         "█": "#",
+        "·": ".",
+        "→": ">",
+        "▸": ">",
     }
 )
 """In ASCII, signs of Textual's own widgets and of texts that are written for every terminal; each as wide as before."""
