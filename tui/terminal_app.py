@@ -12,6 +12,7 @@ from contextlib import suppress
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from textual import events
 from textual.app import App
 from textual.driver import Driver
 
@@ -151,6 +152,12 @@ class TerminalApp(Telling, KeysInOrder, FewToasts, SureTimers, SentCells, App[st
         if self.our_operations:
             text = f"{self.keymap.shown('cancel')} cancels the operation; {text}"
         self.notice(text, seconds=4)
+
+    def action_press_shown(self, shown: str) -> None:
+        """A click on the name of a key: press it. The end of a drag that selects text is no click."""
+        key = self.keymap.by_shown.get(shown)
+        if key is not None and not self.screen.selections:
+            self.post_message(events.Key(key, key if len(key) == 1 else None))
 
     async def action_quit(self) -> None:
         """Quit; ask first while an operation runs, and then cancel it cleanly."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from rich.segment import Segment
 from rich.style import Style
 from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 from textual._context import visible_screen_stack
@@ -83,11 +84,26 @@ def lines_of(app: Any, styles: bool) -> Iterator[str]:
             letter(segment.style, letters) * segment.cell_length
             if segment.text.strip() or _shaped(segment.style)
             else " " * segment.cell_length
-            for segment in segments
+            for segment in _joined(segments)
         )
         on_cursor = any(s.style and s.style.bgcolor and _key(s.style.bgcolor) in grounds for s in segments)
         if on_cursor or signs.strip():
             yield ("|" if on_cursor else ":") + signs.rstrip()
+
+
+def _joined(segments: Iterable[Segment]) -> list[Segment]:
+    """Segments that differ only in what a click on them does are one."""
+    out: list[tuple[Segment, Style]] = []
+    clickable = False
+    for text, style, _ in segments:
+        drawn = style.clear_meta_and_links() if style else Style.null()
+        clicked = bool(style and style.meta.get("@click"))
+        if out and out[-1][1] == drawn and clickable != clicked:
+            out[-1] = (Segment(out[-1][0].text + text, drawn), drawn)
+        else:
+            out.append((Segment(text, drawn), drawn))
+        clickable = clicked
+    return [segment for segment, _ in out]
 
 
 def _shaped(style: Style | None) -> bool:

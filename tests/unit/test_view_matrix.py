@@ -20,7 +20,7 @@ from tui.view.fleet import FleetView, ServerView
 from tui.view.glyphs import ASCII, UNICODE
 from tui.view.lines import plain
 
-KEYS = {"deploy": "D", "refresh-all": "^r", "filter": "/"}
+KEYS = {"close": "Esc", "deploy": "D", "refresh-all": "^r", "filter": "/"}
 
 
 def shop() -> FleetView:
@@ -222,7 +222,7 @@ def test_the_four_placeholders_differ_and_each_names_the_next_step() -> None:
         "empty": (fleet_of(*[state("web1", count=0)]), "", "D deploys the first"),
         "never": (FleetView.of("shop", "production", [ServerView("web1", checking=True)]), "", "connecting to web1"),
         "unreachable": (FleetView.of("shop", "production", [ServerView("web1", error=error)]), "", "^r reconnects"),
-        "filtered": (shop(), "zebra", "Escape shows them all again"),
+        "filtered": (shop(), "zebra", "Esc shows them all again"),
     }
     texts = {}
     for name, (fleet, filter_text, next_step) in placeholders.items():

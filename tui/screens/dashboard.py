@@ -345,6 +345,12 @@ class Dashboard(Panes):
         self.servers_pane.focus()
         self.place_panes()
 
+    def on_click(self, event: events.Click) -> None:
+        """A double click on the upper border of a pane gives it the whole screen, or shows all panes again."""
+        pane = event.widget
+        if pane is not None and pane.has_class("pane") and event.chain == 2 and event.screen_offset.y == pane.region.y:
+            self.action_command("zoom")
+
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         pane = self.pane_of(event.widget)
         if pane in ("servers", "releases"):

@@ -57,12 +57,12 @@ def in_order(rows: Sequence[FleetRelease], fleet: FleetView, order: str, now: fl
 def placeholder(fleet: FleetView, filter_text: str, glyphs: Glyphs, keys: Mapping[str, str]) -> list[Line]:
     """What the releases pane shows instead of rows: each case names its next step.
 
-    keys  of `deploy`, `refresh-all`, `filter` as the user has them
+    keys  of `deploy`, `refresh-all`, `filter`, `close` as the user has them
     """
     if filter_text and fleet.rows:
         return [
             line((f"{count(len(fleet.rows), 'release')}, none matches ", ""), (f"“{one_line(filter_text)}”", "accent")),
-            line(("Escape", "key"), " shows them all again"),
+            line((keys["close"], "key"), " shows them all again"),
         ]
     failed = [server for server in fleet.servers if server.error is not None]
     if not fleet.known and failed and len(failed) == len(fleet.servers):

@@ -36,7 +36,7 @@ class OneLine(Drawn, Widget):
         return "".join(span.text for span in self._line)
 
     def render_line(self, y: int) -> Strip:
-        return strip(self, self._line if y == 0 else (), self.size.width, self.rich_style)
+        return strip(self, self._line if y == 0 else (), self.size.width, self.rich_style, keys=False)
 
 
 def press(app: App[object], action: str) -> None:

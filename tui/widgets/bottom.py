@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from textual import events
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
@@ -86,9 +85,9 @@ class BottomPane(Vertical):
     def on_resize(self) -> None:
         self._name_tabs()
 
-    def on_click(self, event: events.Click) -> None:
-        """A click into the border, beside the names, is one into the pane."""
-        if event.y == 0 and event.widget is self:
+    def on_mouse_down(self) -> None:
+        """A click anywhere into the pane is one into what takes its focus, where nothing else has it."""
+        if not self.has_focus_within:
             self.focus_target.focus()
 
     @property

@@ -21,6 +21,10 @@ SOON = 0.01
 LATE = 0.25
 """Seconds after which a key is handled even if the end of the one before is unknown: its widget is gone."""
 
+OTHER_BUTTONS = (2, 3)
+"""The middle and the right button of the mouse, with which people paste and open menus: they do nothing, least of all
+agree to a plan."""
+
 if TYPE_CHECKING:
     Base = App[str]
 else:
@@ -83,6 +87,8 @@ class KeysInOrder(Base):
         elif isinstance(event, events.Key | events.Paste):
             self._waiting.append(event)
             await self._next_keys()
+        elif isinstance(event, events.MouseDown | events.MouseUp) and event.button in OTHER_BUTTONS:
+            event.stop()
         else:
             if isinstance(event, events.MouseDown):
                 self.keystrokes.point(self._came(event))

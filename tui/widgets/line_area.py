@@ -134,7 +134,7 @@ class LineArea(Drawn, Scrolling, can_focus=True):
         left, top = self.scroll_offset
         row = self._first_row + top + y
         spans = self._store.spans(row, self.marked, self._glyphs.more)
-        drawn = strip(self, spans, max(width(spans), self.cells + left), self.rich_style)
+        drawn = strip(self, spans, max(width(spans), self.cells + left), self.rich_style, keys=False)
         selected = self.text_selection
         if selected is not None and (span := selected.get_span(row)) is not None:
             drawn = self._with_selection(drawn, *span)

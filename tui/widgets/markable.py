@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from textual import events
+
+from tui.widgets.bars import press
 from tui.widgets.rows import Rows
 
 
@@ -44,6 +47,13 @@ class MarkableRows(Rows):
         self.marked |= self.markable(self.keys[first : last + 1])
         self._last = self.key
         self.redraw()
+
+    def row_clicked(self, event: events.Click) -> None:
+        """With ctrl a click marks as `mark` does, with shift as `mark-range`."""
+        if event.ctrl or event.shift:
+            press(self.app, "command('mark')" if event.ctrl else "command('mark-range')")
+        else:
+            super().row_clicked(event)
 
     def unmark(self) -> None:
         """Take all marks away."""

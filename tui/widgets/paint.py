@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.segment import Segment
@@ -29,12 +31,37 @@ def role_style(widget: Widget, role: str) -> Style:
     return widget.get_component_rich_style(f"role--{role}", partial=True)
 
 
-def strip(widget: Widget, spans: Iterable[Span], cells: int, base: Style) -> Strip:
+@lru_cache(256)
+def pressing(key: str) -> Style:
+    """What the name of a key carries where it is drawn: a click on it presses the key."""
+    return Style(meta={"@click": ("app.press_shown", (key,))})
+
+
+def styled(widget: Widget, spans: Iterable[Span], *, keys: bool = True) -> Iterator[tuple[str, Style]]:
+    """Texts with the styles of their roles; with `keys`, each key that is named is pressed by a click on its name, or
+    on what it is said to do."""
+    last = ""
+    for text, role in spans:
+        style = role_style(widget, role)
+        if not keys or (role != "key" and not last):
+            yield text, style
+        elif role != "key":
+            yield text, style + pressing(last)
+            last = ""
+        else:
+            for word in re.split(r"(\s+)", text):
+                if word:
+                    last = last if word.isspace() else word
+                    yield word, style if word.isspace() else style + pressing(word)
+
+
+def strip(widget: Widget, spans: Iterable[Span], cells: int, base: Style, *, keys: bool = True) -> Strip:
     """A line as a strip of exactly so many cells on a ground; on a reversed one roles lend no colours."""
+    pieces = styled(widget, spans, keys=keys)
     if base.reverse:
-        segments = [Segment(text, base + Style(bold=role_style(widget, role).bold)) for text, role in spans]
+        segments = [Segment(text, base + Style(bold=style.bold, meta=style.meta)) for text, style in pieces]
     else:
-        segments = [Segment(text, base + role_style(widget, role)) for text, role in spans]
+        segments = [Segment(text, base + style) for text, style in pieces]
     return Strip(segments).adjust_cell_length(cells, base)
 
 
@@ -44,8 +71,8 @@ def text_of(widget: Widget, lines: Sequence[Line]) -> Text:
     for index, spans in enumerate(lines):
         if index:
             out.append("\n")
-        for text, role in spans:
-            out.append(text, role_style(widget, role))
+        for text, style in styled(widget, spans):
+            out.append(text, style)
     return out
 
 
@@ -64,6 +91,7 @@ class Lines(Static):
 
     def __init__(self, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes, markup=False)
+        self.set_reactive(Lines.auto_links, False)  # the name of a key stays in its role's colour
         self._shown: Sequence[Line] = ()
 
     def show(self, lines: Sequence[Line]) -> None:

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
+from textual import events
+
 from core.records import FleetRelease
 from tui.keymap import Keymap
 from tui.view import matrix, matrix_layout, release_list
 from tui.view.fleet import FleetView
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line
+from tui.widgets.bars import press
 from tui.widgets.markable import MarkableRows
+
+TURN = 0.15
+"""Seconds from one step sideways to the next: a touchpad sends many turns of the wheel at once."""
 
 
 class ReleasesPane(MarkableRows):
@@ -28,6 +34,7 @@ class ReleasesPane(MarkableRows):
         self.selected_server = ""
         self.order = release_list.NEWEST
         self._first = matrix_layout.ALL
+        self._turned = 0.0
 
     def show(self, fleet: FleetView, filter_text: str = "") -> None:
         """Draw these releases, narrowed by the filter; marks of releases that are gone go too."""
@@ -64,6 +71,31 @@ class ReleasesPane(MarkableRows):
         self.redraw()
         return True
 
+    def head_clicked(self) -> None:
+        press(self.app, "command('sort')")
+
+    def on_mouse_scroll_left(self, event: events.MouseScrollLeft) -> None:
+        self._turn(event, -1)
+
+    def on_mouse_scroll_right(self, event: events.MouseScrollRight) -> None:
+        self._turn(event, 1)
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        if event.shift or event.ctrl:
+            self._turn(event, -1)
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        if event.shift or event.ctrl:
+            self._turn(event, 1)
+
+    def _turn(self, event: events.MouseEvent, step: int) -> None:
+        """The wheel was turned sideways."""
+        event.stop()
+        event.prevent_default()
+        if event.time - self._turned >= TURN:
+            self._turned = event.time
+            self.scroll_servers(step)
+
     def start_over(self) -> None:
         """The releases of another environment come: none of these is marked, sorted or scrolled there."""
         self.unmark()
@@ -94,7 +126,7 @@ class ReleasesPane(MarkableRows):
         return matrix.times_of(self._rows[index], self._fleet, self._now())
 
     def draw_placeholder(self, cells: int) -> Sequence[Line]:
-        names = ("deploy", "refresh-all", "filter")
+        names = ("deploy", "refresh-all", "filter", "close")
         return release_list.placeholder(
             self._fleet, self._filter, self._glyphs, {name: self._keymap.shown(name) for name in names}
         )

@@ -298,6 +298,8 @@ class Rows(Scrolling, can_focus=True):
     def on_click(self, event: events.Click) -> None:
         place = event.get_content_offset(self)
         if place is None or place.y < self.head_height:
+            if place is not None:
+                self.head_clicked()
             return
         columns = self._columns
         each = max(self.scrollable_content_region.width // columns, 1)
@@ -305,5 +307,12 @@ class Rows(Scrolling, can_focus=True):
         index = min(place.x // each, columns - 1) * self._lines_of_rows + line_of
         if line_of < self._lines_of_rows and index < len(self._keys):
             self.cursor = index
-            if event.chain == 2:
-                self.post_message(self.Chosen(self))
+            self.row_clicked(event)
+
+    def head_clicked(self) -> None:
+        """A line above the rows was clicked."""
+
+    def row_clicked(self, event: events.Click) -> None:
+        """A row was clicked, and the cursor is there."""
+        if event.chain == 2:
+            self.post_message(self.Chosen(self))
