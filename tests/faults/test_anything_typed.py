@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -18,9 +18,7 @@ from typing import Any
 import paramiko
 import pytest
 from textual import events
-from textual.errors import NoWidget
 from textual.keys import _character_to_key
-from textual.pilot import OutOfBounds
 from textual.widgets import Input
 
 from core import DeployRequest
@@ -47,6 +45,8 @@ KEYSTROKES = 250
 """In every run of the tests; the soak has TYPED, or 5,000."""
 
 SIZES = ((60, 16), (80, 24), (120, 34), (160, 45), (200, 60), (34, 9))
+
+WHEEL = (events.MouseScrollDown, events.MouseScrollUp, events.MouseScrollLeft, events.MouseScrollRight)
 
 PASTED = ("productio\ny\n", "[/x] [b]", "rm -rf / # \u202e \x1b[2J\ttab", "x" * 3000, "eine\nzweite Zeile", "")
 
@@ -151,16 +151,30 @@ def typed(choose: random.Random) -> events.Key:
     return events.Key(key, key if len(key) == 1 else None)
 
 
-async def point(pilot: Any, choose: random.Random) -> None:
-    """A click, a double click, or a turn of the wheel, somewhere."""
-    app = pilot.app
-    place = (choose.randrange(app.size.width), choose.randrange(app.size.height))
-    turn = choose.choice([None, None, events.MouseScrollDown, events.MouseScrollUp])
-    if turn is not None:
-        app.post_message(turn(None, *place, 0, 0, 0, shift=False, meta=False, ctrl=False))
-        return
-    with suppress(NoWidget, OutOfBounds):  # a screen that is not laid out yet
-        await pilot.click(offset=place, times=choose.choice([1, 1, 2]))
+def point(app: Any, choose: random.Random) -> None:
+    """A click with any button, a double click, a drag, a hover, or a turn of the wheel, somewhere: the events that a
+    terminal sends."""
+    here, there = ((choose.randrange(app.size.width), choose.randrange(app.size.height)) for _ in range(2))
+    held = {"shift": choose.random() < 0.2, "ctrl": choose.random() < 0.2, "meta": choose.random() < 0.05}
+    button = choose.choice([1, 1, 1, 1, 2, 3])
+
+    def send(kind: type[events.MouseEvent], place: tuple[int, int], button: int) -> None:
+        app.post_message(kind(None, *place, 0, 0, button, **held, screen_x=place[0], screen_y=place[1]))
+
+    what = choose.random()
+    if what < 0.3:
+        send(choose.choice(WHEEL), here, 0)
+    elif what < 0.4:
+        send(events.MouseMove, here, 0)
+    elif what < 0.55:
+        send(events.MouseDown, here, button)
+        for place in (there, choose.choice([here, there])):
+            send(events.MouseMove, place, button)
+        send(events.MouseUp, place, button)
+    else:
+        for _ in range(choose.choice([1, 1, 2, 3])):
+            send(events.MouseDown, here, button)
+            send(events.MouseUp, here, button)
 
 
 async def type_anything(pilot: Any, choose: random.Random, keystrokes: int) -> None:
@@ -168,11 +182,11 @@ async def type_anything(pilot: Any, choose: random.Random, keystrokes: int) -> N
     app = pilot.app
     while keystrokes > 0:
         what = choose.random()
-        if what < 0.03:
+        if what < 0.04:
             await pilot.resize_terminal(*choose.choice(SIZES))
-        elif what < 0.09:
-            await point(pilot, choose)
-        elif what < 0.12:
+        elif what < 0.16:
+            point(app, choose)
+        elif what < 0.19:
             app.post_message(events.Paste(choose.choice(PASTED)))
         else:
             for _ in range(choose.choice([1, 1, 1, 2, 3, 8])):
