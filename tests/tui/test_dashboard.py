@@ -16,6 +16,7 @@ from tui.dialogs.base import Ask, Dialog, Message
 from tui.dialogs.pick import DeployDialog, PruneDialog
 from tui.dialogs.plan import PlanDialog
 from tui.dialogs.recover import RecoverDialog
+from tui.model.workspaces import Relay
 from tui.screens.help import HelpScreen
 from tui.screens.welcome import Welcome
 from tui.view.lines import line
@@ -635,3 +636,13 @@ async def test_the_header_goes_on_below_dialogs(deep: int) -> None:
         assert "seen " in before
         now[0] += 3600
         await until(pilot, lambda: "seen 1 h ago" in top(), "the age in the header")
+
+
+async def test_what_comes_when_the_dashboard_was_taken_down_is_not_drawn() -> None:
+    app = recorded_app()
+    async with shown(app):
+        relay = Relay(app.workspaces, app.workspaces.shown.name)
+        relay.operation_changed()
+    relay.operation_changed()
+    relay.fleet_changed()
+    relay.operation_said([])

@@ -53,3 +53,11 @@ class Listener(Protocol):
 
     def later(self, seconds: float, work: Callable[[], None]) -> None:
         """Call `work` on this thread after so many seconds."""
+
+
+class Front(Listener, Protocol):
+    """The listener that is on the screen."""
+
+    @property
+    def is_going(self) -> bool:
+        """Whether it is being removed, or was: it cannot show anything any more."""

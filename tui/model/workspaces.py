@@ -9,7 +9,7 @@ from core.events import Event
 from tui.model.ahead import Commits
 from tui.model.bridge import Bridge
 from tui.model.fleet_watch import open_fleet
-from tui.model.listener import Listener, Severity
+from tui.model.listener import Front, Listener, Severity
 from tui.model.operation import Followed, Operation, OthersOperation
 from tui.model.shown import end_notice
 from tui.model.workspace import Workspace
@@ -50,7 +50,7 @@ class Workspaces:
         self.now = now
         self.later = later
         self.notice = notice
-        self.front: Listener | None = None
+        self.front: Front | None = None
         self.on_change: list[Callable[[], None]] = []
         self.on_end: list[Callable[[Operation], None]] = []
         self.ahead = Commits(project, bridge, now, self._counted)
@@ -133,7 +133,8 @@ class Relay:
 
     @property
     def _front(self) -> Listener | None:
-        return self._workspaces.front if self._workspaces.shown.name == self._name else None
+        front = self._workspaces.front
+        return front if front and not front.is_going and self._workspaces.shown.name == self._name else None
 
     def fleet_changed(self) -> None:
         if front := self._front:
