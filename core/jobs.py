@@ -72,8 +72,15 @@ class Cancel:
 
 
 def _tell(listeners: Sequence[Callable[[], None]]) -> None:
+    """Call all of them, also where one fails; then the first error is raised."""
+    errors = []
     for listener in listeners:
-        listener()
+        try:
+            listener()
+        except Exception as error:
+            errors.append(error)
+    if errors:
+        raise errors[0]
 
 
 class OpenQuestion:

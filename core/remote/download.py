@@ -7,13 +7,14 @@ import threading
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 
 from core.errors import Cancelled, ConnectError, ServerError
 from core.jobs import Cancel
 from core.records import LAST_SECOND
 from core.remote import launch
 from core.remote.connection import Connection, start
-from core.remote.transport import BROKEN
+from core.remote.transport import BROKEN, let_go
 from core.text import clean, escaped
 
 STALL = 60.0
@@ -46,7 +47,7 @@ class Download:
         self._channel.settimeout(STALL)
         self._buffer = b""
         self._times: deque[int] = deque()
-        self._unwatch = cancel.on_request(self._channel.close)
+        self._unwatch = cancel.on_request(partial(let_go, self._channel))
         begun = launch.download(account)
         start(self._channel, begun.command)
         names = b"".join(b"./%b\0" % path for path in paths)

@@ -23,7 +23,8 @@ from core.ownership import Ownership
 from core.remote import launch
 from core.remote.connection import Connection
 from core.remote.transport import BROKEN
-from core.remote.upload import STALL, Upload
+from core.remote.upload import Upload
+from core.remote.wire import STALL
 from core.tar.writer import CHUNK, changed
 from core.text import clean, escaped, read_word, touch_time
 
@@ -264,10 +265,9 @@ class Lanes:
             lanes = list(course.lanes)
             course.changed.notify_all()
         self._made.set()
-        for lane in lanes:
-            lane.abort()
-        for connection in self._connections[1:]:  # each takes a moment, and nobody waits for it
-            threading.Thread(target=connection.close, name="lane ends", daemon=True).start()
+        # Each takes a moment, or much longer where a server is silent, and nobody waits for it.
+        for end in [*(lane.abort for lane in lanes), *(connection.close for connection in self._connections[1:])]:
+            threading.Thread(target=end, name="lane ends", daemon=True).start()
 
     def _wait_made(self) -> None:
         self._usable = self._upload.wait_made()
@@ -286,12 +286,14 @@ class Lanes:
             lane.wait_ready()
             self._made.wait()
             with course.changed:
-                if not self._usable or course.over:
-                    lane.abort()
-                    return
-                course.lanes.append(lane)
-                self.used += 1
-            self._work(lane)
+                usable = self._usable and not course.over
+                if usable:
+                    course.lanes.append(lane)
+                    self.used += 1
+            if usable:
+                self._work(lane)
+            else:
+                lane.abort()
         except TurnoutError as error:
             self._failed(lane, error)
         except Exception as error:  # a fault of ours must reach the operator, not die on a thread

@@ -47,6 +47,12 @@ BROKEN = (
 error of core.errors where it is caught."""
 
 
+def let_go(channel: paramiko.Channel) -> None:
+    """Close a channel whose connection may be gone."""
+    with contextlib.suppress(*BROKEN):
+        channel.close()
+
+
 class Turns:
     """One thread at a time, as far as that costs no time.
 
@@ -129,6 +135,7 @@ class Transport(paramiko.Transport):  # type: ignore[misc]
         super().__init__(*arguments, **others)
         self.local_version = GREETING
         self._padded = False
+        self._put_off: list[Message] = []
         security = self.get_security_options()
         if options is not None:
             security.ciphers = _chosen(options, "ciphers", "Ciphers", security.ciphers, paramiko.Transport._cipher_info)
@@ -168,44 +175,63 @@ class Transport(paramiko.Transport):  # type: ignore[misc]
             self.remote_compression = "none"
 
     def pour(self, channel: paramiko.Channel, raw: bytes) -> None:
-        """Channel.sendall for a piece of a file: what the server's window takes is encrypted and sent in one go."""
+        """Channel.sendall for a piece of a file: what the server's window takes is encrypted and sent in one go.
+
+        OSError where the channel is closed, TimeoutError where its window stays shut for as long as it may.
+        """
         while raw:
-            sent = self._pour(channel, raw) or channel.send(raw)
-            raw = raw[sent:]
+            raw = raw[self._pour(channel, raw) :]
 
     def _pour(self, channel: paramiko.Channel, raw: bytes) -> int:
-        """The bytes that left; 0 where one would have to wait for the server, or for new keys."""
-        messages = []
+        """The bytes that left, at least one."""
+        messages: list[Message] = []
         place = 0
         with channel.lock:
-            while place < len(raw) and channel.out_window_size > 0:
-                size = channel._wait_for_send_window(len(raw) - place)  # does not wait: there is a window
-                if not size:  # closed
-                    break
+            while place < len(raw) and (not messages or channel.out_window_size > 0):
+                size = channel._wait_for_send_window(len(raw) - place)  # waits for the first one only
+                if not size:
+                    raise _ended()
                 message = Message()
                 message.add_byte(cMSG_CHANNEL_DATA)
                 message.add_int(channel.remote_chanid)
                 message.add_string(raw[place : place + size])
                 messages.append(message)
                 place += size
-        if not self._send_together(messages):
-            for message in messages:
-                self._send_user_message(message)
+        until = time.monotonic() + self.clear_to_send_timeout
+        while not self._send_together(channel, messages):
+            if time.monotonic() > until:
+                raise paramiko.SSHException("the exchange of new keys did not end")
+            self.clear_to_send.wait(0.1)
         return place
 
-    def _send_together(self, messages: Sequence[Message]) -> bool:
-        """Send these at once, in one go; False where keys are being exchanged, or it cannot be done."""
+    def _send_together(self, channel: paramiko.Channel, messages: Sequence[Message]) -> bool:
+        """Send these in one go; False while keys are exchanged."""
         wire = self.sock
-        if not messages or not isinstance(wire, Wire):
-            return False
         with self.clear_to_send_lock:
-            if not (self.active and self.clear_to_send.is_set()):
+            # Asked here: a channel is closed before it says so, and sshd ends a connection where data comes after that.
+            if channel.closed or not self.active:
+                raise _ended()
+            if not self.clear_to_send.is_set():
                 return False
             with _turns.turn(), wire.gather():
                 for message in messages:
                     self._send_message(message)
         wire.flush()
         return True
+
+    def _send_user_message(self, data: Message) -> None:
+        # While keys are exchanged paramiko waits here for the new ones. On its own thread, which brings them, it would
+        # wait in vain: for half a minute, and then the connection would end.
+        if threading.current_thread() is self and self.initial_kex_done and not self.clear_to_send.is_set():
+            self._put_off.append(data)
+            return
+        super()._send_user_message(data)
+
+    def _parse_newkeys(self, message: Message) -> None:
+        super()._parse_newkeys(message)
+        put_off, self._put_off = self._put_off, []
+        for data in put_off:
+            self._send_user_message(data)
 
     def auth_publickey(self, username: str, key: paramiko.PKey, event: Any = None) -> list[str]:
         if event is not None or not (self.active and self.initial_kex_done):
@@ -218,6 +244,10 @@ class Transport(paramiko.Transport):  # type: ignore[misc]
         self.auth_handler = _Login(self)
         self.auth_handler.auth_publickey(username, key, answered)
         return self.auth_handler.wait_for_response(answered)  # type: ignore[no-any-return]
+
+
+def _ended() -> OSError:
+    return OSError("the channel is closed")
 
 
 def _chosen(options: Options, name: str, keyword: str, ours: Sequence[str], known: Collection[str]) -> Sequence[str]:

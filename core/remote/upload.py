@@ -13,14 +13,13 @@ from core.ownership import Ownership
 from core.protocol.complaints import LONGEST_SAID, Complaints
 from core.remote import launch
 from core.remote.connection import Connection, start
-from core.remote.transport import BROKEN
+from core.remote.transport import BROKEN, let_go
+from core.remote.wire import STALL
 from core.tar.writer import CHUNK
 from core.text import clean, cut_lines, escaped
 
 _LOOK = 0.2
 """Seconds between two looks whether it has ended, while it says nothing."""
-STALL = 60.0
-"""Seconds in which not one byte left before the server counts as gone."""
 READY = b"\nready\n"
 """What a program says on its standard output, after whatever start-up files printed there."""
 MOST_SAID = 64 << 20
@@ -112,8 +111,7 @@ class Upload:
     def abort(self) -> None:
         """Give up; what has arrived stays in the cache, which is unknown from now on."""
         self._cancelled = True
-        with contextlib.suppress(*BROKEN):  # the connection may be gone
-            self._channel.close()
+        let_go(self._channel)
 
     def _ended(self, problem: str) -> TurnoutError | None:
         """Wait for the program's end; the error that its end means, None where all is well."""

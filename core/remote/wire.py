@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -23,6 +24,8 @@ BANNER = 400
 """Bytes of a server's first words that are kept, to tell what answers there."""
 
 
+STALL = 60.0
+"""Seconds in which not one byte left before the other side counts as gone; TCP waits for a quarter of an hour."""
 _READ = 64 << 10
 """Bytes that are read ahead: paramiko reads a packet in two pieces, and one call is cheaper than two."""
 
@@ -51,6 +54,8 @@ class Wire:
         self.ended = False
         self._complaint = ""
         self._closed = False
+        self._closing = threading.Lock()
+        self._stuck: float | None = None
         self._ahead = memoryview(b"")
         self._gathering: int | None = None
         self._gathered: deque[bytes] = deque()
@@ -69,8 +74,7 @@ class Wire:
                 return len(raw)
         with self._sending:
             self._send_gathered()
-            sent: int = self._sock.send(raw)
-        return sent
+            return self._send(raw)
 
     @contextlib.contextmanager
     def gather(self) -> Iterator[None]:
@@ -99,16 +103,31 @@ class Wire:
                 while self._gathered:
                     parts.append(self._gathered.popleft())
                 self._leaving = memoryview(b"".join(parts))
-            sent: int = self._sock.send(self._leaving)
+            sent = self._send(self._leaving)
             if not sent:
                 raise EOFError("the connection is closed")
-            self._leaving = self._leaving[sent:]
+            self._leaving = self._leaving[sent:] if sent < len(self._leaving) else memoryview(b"")
+
+    def _send(self, raw: bytes | memoryview) -> int:
+        """As a socket's; where nothing has left for STALL seconds, the connection is closed, for all who use it."""
+        try:
+            sent: int = self._sock.send(raw)
+        except TimeoutError:
+            now = time.monotonic()
+            self._stuck = now if self._stuck is None else self._stuck
+            if now - self._stuck >= STALL:
+                self.close()
+                raise EOFError(f"it accepted no data for {STALL:.0f} s") from None
+            raise
+        self._stuck = None
+        return sent
 
     def recv(self, size: int) -> bytes:
         if not self._ahead:
             self._ahead = memoryview(self._received())
-        piece, self._ahead = self._ahead[:size], self._ahead[size:]
-        return bytes(piece)
+        piece = bytes(self._ahead[:size])
+        self._ahead = self._ahead[size:] if size < len(self._ahead) else memoryview(b"")
+        return piece
 
     def _received(self) -> bytes:
         try:
@@ -123,17 +142,19 @@ class Wire:
         return received
 
     def close(self) -> None:
-        self._closed = True
-        self._sock.close()
-        if self._said is not None:
-            self._complaint = self.complaint
-            self._said.close()
-            self._said = None
-        if self._process is not None:
-            with contextlib.suppress(OSError):
-                os.killpg(self._process.pid, signal.SIGTERM)
-            threading.Thread(target=self._process.wait, name="proxy", daemon=True).start()
-            self._process = None
+        with self._closing:
+            self._closed = True
+            with contextlib.suppress(EOFError, OSError):  # a gateway's channel, whose connection is gone
+                self._sock.close()
+            if self._said is not None:
+                self._complaint = self.complaint
+                self._said.close()
+                self._said = None
+            if self._process is not None:
+                with contextlib.suppress(OSError):
+                    os.killpg(self._process.pid, signal.SIGTERM)
+                threading.Thread(target=self._process.wait, name="proxy", daemon=True).start()
+                self._process = None
 
     @property
     def complaint(self) -> str:

@@ -83,3 +83,51 @@ def test_files_arrive_whole_while_others_speak_and_keys_change(connections, exch
     assert sums == [hashlib.sha256(CONTENT * TIMES).hexdigest()] * 3
     assert b"".join(heard).replace(b"beat\n", b"") == b"" and len(heard) >= 3
     assert len(exchanges) >= 3 * 4
+
+
+@pytest.mark.tidy_login
+def test_programs_that_end_early_leave_the_connection_open(connections):
+    """sshd ends a connection where a byte comes for a channel that was closed: also the agent's, which is on it."""
+    connection = connections[0]
+    for _ in range(8):
+        ended = [threading.Thread(target=poured_in_vain, args=(connection,)) for _ in range(3)]
+        for thread in ended:
+            thread.start()
+        for thread in ended:
+            thread.join(60)
+    assert connection.is_open
+    sums: list[str] = []
+    poured(connection, sums)
+    assert sums == [hashlib.sha256(CONTENT * TIMES).hexdigest()]
+
+
+def poured_in_vain(connection: Connection) -> None:
+    """Send to a program that takes a part of it."""
+    channel = connection.session()
+    start(channel, "head -c 3000000 > /dev/null")
+    with pytest.raises(OSError, match="closed"):
+        for _ in range(TIMES):
+            connection.transport.pour(channel, CONTENT)
+
+
+@pytest.mark.tidy_login
+def test_commands_that_end_while_keys_change_hold_nothing_up(connections, exchanges):
+    connection, stop = connections[0], threading.Event()
+    ended: list[int] = []
+
+    def others() -> None:
+        while not stop.is_set():
+            channel = connection.session()
+            start(channel, "true")
+            ended.append(channel.recv_exit_status())
+
+    threads = [threading.Thread(target=others) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    sums: list[str] = []
+    poured(connection, sums)
+    stop.set()
+    for thread in threads:
+        thread.join(60)
+    assert sums == [hashlib.sha256(CONTENT * TIMES).hexdigest()] and len(exchanges) > 4
+    assert connection.is_open and set(ended) == {0}

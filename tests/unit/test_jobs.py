@@ -132,3 +132,16 @@ def test_a_request_that_is_not_waited_for_is_known_at_once_and_told_elsewhere() 
     assert told.wait(PATIENCE) and threads != [threading.get_ident()]
     cancel.request_apart()
     assert len(threads) == 1
+
+
+def test_all_who_listen_hear_of_a_cancel_also_where_one_of_them_fails():
+    cancel, heard = Cancel(), []
+
+    def fail():
+        raise EOFError("its connection is gone")
+
+    cancel.on_request(fail)
+    cancel.on_request(lambda: heard.append("second"))
+    with pytest.raises(EOFError, match="its connection is gone"):
+        cancel.request()
+    assert heard == ["second"] and cancel.requested

@@ -28,6 +28,7 @@ NAMES = {
     "Transport._preferred_compression": (paramiko.Transport, tuple),  # shrinking.py compresses what is short
     "Transport._compression_info": (paramiko.Transport, dict),
     "Transport._parse_kex_init": (paramiko.Transport, None),
+    "Transport._parse_newkeys": (paramiko.Transport, None),  # transport.py sends what had to wait for them
     "Transport._channel_handler_table": (paramiko.Transport, dict),  # ending.py hears exit-signal
     "Transport._send_user_message": (paramiko.Transport, None),  # connection.py starts a command without waiting
     "Transport._send_message": (paramiko.Transport, None),  # transport.py sends several packets in one go
@@ -78,7 +79,16 @@ def test_an_undocumented_name_that_is_used_is_there(name):
 
 @pytest.mark.parametrize(
     "name",
-    ["active", "clear_to_send", "clear_to_send_lock", "initial_kex_done", "auth_handler", "local_cipher", "session_id"],
+    [
+        "active",
+        "clear_to_send",
+        "clear_to_send_lock",
+        "clear_to_send_timeout",
+        "initial_kex_done",
+        "auth_handler",
+        "local_cipher",
+        "session_id",
+    ],
 )
 def test_an_attribute_of_a_transport_that_is_used_is_set(name):
     import socket

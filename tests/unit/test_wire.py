@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from core.remote import wire as wires
 from core.remote.transport import Turns
 from core.remote.wire import Wire
 from tests.waiting import until
@@ -85,6 +86,34 @@ def test_a_connection_that_is_closed_ends_what_waits_to_leave(ends: tuple[Wire, 
     wire.close()
     thread.join(10)
     assert len(raised) == 1
+
+
+def test_a_side_that_takes_nothing_for_long_counts_as_gone(
+    ends: tuple[Wire, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wire, _other = ends
+    monkeypatch.setattr(wires, "STALL", 0.5)
+    with wire.gather():
+        wire.send(bytes(10 << 20))
+    with pytest.raises(EOFError, match="accepted no data"):
+        wire.flush()
+    with pytest.raises(OSError, match=r"."):
+        wire.send(b"more")
+
+
+def test_a_side_that_is_slow_is_not_gone(ends: tuple[Wire, socket.socket], monkeypatch: pytest.MonkeyPatch) -> None:
+    wire, other = ends
+    monkeypatch.setattr(wires, "STALL", 5.0)
+    size = 3 << 20
+    with wire.gather():
+        wire.send(bytes(size))
+    thread = threading.Thread(target=wire.flush)
+    thread.start()
+    got = 0
+    while got < size:
+        time.sleep(0.12)  # longer than the time limit of its socket
+        got += len(other.recv(200_000))
+    thread.join()
 
 
 def test_reading_ahead_changes_nothing(ends: tuple[Wire, socket.socket]) -> None:
