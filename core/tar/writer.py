@@ -133,9 +133,10 @@ def stream(
                     if size >= CHUNK:
                         yield Chunk(b"".join(held), content, files)
                         held, size, content, files = [], 0, 0, 0
-                same = not is_hashed or is_hashed(path, os.fstat(file.fileno()))
                 if digest:
                     same = digest.hexdigest() == entry.content
+                else:
+                    same = not is_hashed or is_hashed(path, os.fstat(file.fileno()))
                 if not same or file.read(1):
                     raise changed(path)
             piece = padding(entry.size)
