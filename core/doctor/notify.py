@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Iterator
-from typing import Any
 
+from core import telling
 from core.config import Project
 from core.doctor.finding import OK, WARNING, Finding
 from core.pending import Pending
 from core.text import count
-
-WIKI = "https://github.com/caronc/apprise/wiki"
 
 
 def notify(project: Project, environment: str) -> Iterator[Finding]:
@@ -21,20 +18,19 @@ def notify(project: Project, environment: str) -> Iterator[Finding]:
     mine = [(index, each.url) for index, each in enumerate(project.notify) if each.applies_in(environment)]
     if not mine:
         return
-    if importlib.util.find_spec("apprise") is None:
+    if not telling.is_installed():
         text = "Apprise is not installed here, so nobody is told how operations end"
-        yield Finding("notify", WARNING, text, "pip install 'turnout[notify]'")
+        yield Finding("notify", WARNING, text, telling.INSTALL)
         return
-    import apprise  # with very many modules
-
-    sender: Any = apprise.Apprise()
     known = 0
     for index, url in mine:
         if isinstance(url, Pending):
             continue
-        if sender.add(url):
+        if telling.sender(url):
             known += 1
         else:
-            yield Finding("notify", WARNING, f"notify[{index}].url is not one that Apprise knows", f"see {WIKI}")
+            yield Finding(
+                "notify", WARNING, f"notify[{index}].url is not one that Apprise knows", f"see {telling.WIKI}"
+            )
     if known:
         yield Finding("notify", OK, f"Apprise knows {count(known, 'address')}; nothing was sent")

@@ -5,13 +5,13 @@ Each address has a thread of its own and its own time. What was not delivered by
 
 from __future__ import annotations
 
-import importlib.util
 import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
+from core import telling
 from core.config.notify import Notify
 from core.errors import ConfigError, TurnoutError, outcome_of
 from core.fleet import Fleet
@@ -126,13 +126,11 @@ def _send(run: Running, addresses: Sequence[Notify], occasion: str, title: str, 
 
 def _deliver(url: str, occasion: str, title: str, text: str) -> str:
     """Why a message was not taken; "" where it was."""
-    if importlib.util.find_spec("apprise") is None:
-        return "Apprise is not installed: pip install 'turnout[notify]'"
-    import apprise
-
-    sender: Any = apprise.Apprise()
-    if not sender.add(url):
-        return "its url is not one that Apprise knows (https://github.com/caronc/apprise/wiki)"
+    if not telling.is_installed():
+        return f"Apprise is not installed: {telling.INSTALL}"
+    sender = telling.sender(url)
+    if sender is None:
+        return f"its url is not one that Apprise knows ({telling.WIKI})"
     said = _Said()
     logger = logging.getLogger("apprise")
     logger.addHandler(said)
