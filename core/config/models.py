@@ -25,6 +25,7 @@ from core.config.patterns import Pattern, all_or_nothing
 from core.config.placing import known_places, named_once, servers_of
 from core.config.readers import Check as Checked
 from core.config.readers import Reads
+from core.config.roots import deploy_root
 from core.config.slots import Ports, port_without_slots
 from core.config.source import NOTHING_LEFT, Source, only_for_builds
 from core.config.store import Store
@@ -51,7 +52,7 @@ class Server(Table):
     """Its name on screens and in `--server`."""
     host: Annotated[str, Checked(values.host)]
     """`host`, `user@host`, or a name of ssh_config."""
-    root: Annotated[str, Checked(values.deploy_root)]
+    root: Annotated[str, Checked(deploy_root)]
     """The absolute path of the deploy root."""
     port: Port | None = None
     """The SSH port; else ssh_config's, else 22."""
