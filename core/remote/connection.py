@@ -188,7 +188,7 @@ def start(channel: paramiko.Channel, command: str) -> None:
     """Start a command without waiting for the server's consent: what is sent next travels with it.
 
     Channel.exec_command waits a round trip for the answer; where a command is refused the channel just ends.
-    OSError where the channel was closed meanwhile: a server that hears of a closed channel ends the connection.
+    OSError where the channel was closed meanwhile.
     """
     if channel.closed:
         raise OSError("the channel is closed")

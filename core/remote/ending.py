@@ -1,9 +1,45 @@
-"""The end of a command on a channel, also where a signal ended it, which paramiko ignores."""
+"""The end of a channel: of what is sent on it, and of its command, also where a signal ended that."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import paramiko
+from paramiko.common import MSG_CHANNEL_CLOSE
 from paramiko.message import Message
+
+
+class Sender:
+    """The transport, as one channel has it: nothing of a channel leaves behind its CLOSE.
+
+    A channel makes a message under its lock and sends it after that. Where another thread closes it in between, data,
+    an end or a request would come for a channel that is no longer there, and servers end the whole connection for it
+    (that to a gateway: with all that goes to the servers behind it); or for the next channel with its number.
+    """
+
+    def __init__(self, transport: paramiko.Transport) -> None:
+        self._transport = transport
+        self._closed = False
+
+    def _send_user_message(self, message: Message) -> None:
+        message.sender = self
+        self._transport._send_user_message(message)
+
+    def lets(self, message: Message) -> bool:
+        """Whether it may leave; to be asked by who holds `clear_to_send_lock`."""
+        if self._closed:
+            return False
+        self._closed = message.packet.getbuffer()[0] == MSG_CHANNEL_CLOSE
+        return True
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+
+def guard(channel: paramiko.Channel) -> paramiko.Channel:
+    """The channel, which sends nothing behind its CLOSE from now on."""
+    channel.transport = Sender(channel.transport)
+    return channel
 
 
 def hear_request(channel: paramiko.Channel, message: Message) -> None:

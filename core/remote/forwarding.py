@@ -9,12 +9,13 @@ from collections.abc import Callable
 
 import paramiko
 
+from core.remote.ending import guard
 from core.remote.transport import BROKEN
 
 
 def forward(channel: paramiko.Channel, path: str) -> None:
     """Let what runs on a channel use the agent behind a socket; nothing is awaited."""
-    channel.request_forward_agent(lambda asked: _serve(asked, path))
+    channel.request_forward_agent(lambda asked: _serve(guard(asked), path))
 
 
 def _serve(asked: paramiko.Channel, path: str) -> None:

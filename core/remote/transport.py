@@ -17,7 +17,7 @@ from paramiko.message import Message
 from paramiko.pkey import UnknownKeyType
 
 from core.errors import ConnectError
-from core.remote.ending import hear_request
+from core.remote.ending import Sender, guard, hear_request
 from core.remote.shrinking import DELAYED, Shrinking, one_way
 from core.remote.sockets import GREETING
 from core.remote.wire import Wire
@@ -163,7 +163,13 @@ class Transport(paramiko.Transport):  # type: ignore[misc]
                 DELAYED: (Shrinking, paramiko.Transport._compression_info[DELAYED][1]),
             }
 
+    def open_channel(self, *arguments: Any, **others: Any) -> paramiko.Channel:
+        return guard(super().open_channel(*arguments, **others))
+
     def _send_message(self, data: Message) -> None:
+        sender: Sender | None = getattr(data, "sender", None)
+        if sender is not None and not sender.lets(data):
+            return
         if self._shrinks and self.in_kex and data.asbytes()[:1] == cMSG_KEXINIT:
             data = Message(one_way(data.asbytes()))
             self.local_kex_init = self._latest_kex_init = data.asbytes()

@@ -68,10 +68,14 @@ def test_the_memory_of_the_operator_is_bounded(sshd, project_factory, extra):
 def test_a_reader_that_does_not_read_holds_no_deploy_up(sshd, project_factory):
     prints = hook("prepare", f"yes {LONG} | head -n 2000") * 7
     project = project_factory([sshd], extra=prints + hook("success", "echo the end"))
-    code, lines, kilobytes = deployed(
-        project, lambda: until(lambda: live(sshd) and not (sshd.files / ".turnout/lock").exists(), "the deploy")
-    )
-    assert code == 0 and lines[-1]["event"] == "result" and kilobytes < MOST
+    journal, lock = sshd.files / ".turnout/journal.jsonl", sshd.files / ".turnout/lock"
+
+    def is_over() -> bool:
+        return journal.exists() and '"what": "end"' in journal.read_text() and not lock.exists()
+
+    code, lines, kilobytes = deployed(project, lambda: until(is_over, "the deploy"))
+    assert code == 0 and live(sshd), lines[-5:]
+    assert lines[-1]["event"] == "result" and kilobytes < MOST
     missing = [line["text"] for line in lines if line["event"] == "note" and "of output left out here" in line["text"]]
     counted = sum(int(text.split()[0].replace(",", "")) for text in missing)
     assert missing and len(shown(lines)) + counted == 7 * 2000 + 1, "each line was shown or counted"

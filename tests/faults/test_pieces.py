@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from collections.abc import Callable
 from tempfile import TemporaryFile
 
@@ -18,8 +19,8 @@ from tests.faults.test_breaks import agents_of
 from tests.forked import forker
 from tests.processes import kill
 from tests.projects import SampleProject
-from tests.servers import Destination, need
-from tests.waiting import until
+from tests.servers import Destination
+from tests.waiting import PATIENCE, until
 
 FILES = {"video": os.urandom(3_000_005), "index.html": "one\n"}
 AFTER = 3
@@ -111,7 +112,6 @@ def test_an_operator_that_is_killed_between_pieces_leaves_all_to_the_next(sshd, 
 @pytest.fixture
 def behind(servers, home) -> tuple[Destination, Destination]:
     """A server that is reached through another one, and that one."""
-    need("sshd")  # the embedded server resets some of several connections that come through another at once
     inner, bastion = servers(2, separate=True)
     (home / ".ssh/config").write_text(
         inner.server.ssh_config(inner.alias)
@@ -121,9 +121,18 @@ def behind(servers, home) -> tuple[Destination, Destination]:
     return inner, bastion
 
 
-def test_pieces_pass_a_gateway_over_one_connection_to_it(behind, project_factory, engine, in_pieces) -> None:
+def test_pieces_pass_a_gateway_over_one_connection_to_it(
+    behind, project_factory, engine, in_pieces, monkeypatch: pytest.MonkeyPatch
+) -> None:
     inner, bastion = behind
     seen = []
+    work, all_of_them = lanes.Lanes._work, threading.Barrier(4)
+
+    def work_together(self, lane):
+        all_of_them.wait(PATIENCE)  # else a few pieces may be gone before the last login
+        work(self, lane)
+
+    monkeypatch.setattr(lanes.Lanes, "_work", work_together)
     in_pieces(lambda: seen.append((len(bastion.server.session_processes()), len(inner.server.session_processes()))))
     operator = engine(project_factory([inner], files=FILES))
     operator.deploy(tag="one")
