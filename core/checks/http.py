@@ -7,7 +7,6 @@ import io
 import socket
 import ssl
 import threading
-from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
@@ -17,7 +16,7 @@ from core.checks.expected import Expected, status_fits
 from core.config import values
 from core.errors import ConnectError
 from core.pending import whole
-from core.remote.transport import BROKEN, let_go
+from core.remote.transport import BROKEN
 from core.text import clean, count, either
 
 if TYPE_CHECKING:
@@ -61,7 +60,7 @@ def attempt(site: ServerSite, check: Check, subject: Subject) -> str:
         return site.mask.line(f"no connection to {host}:{port} from the server: {error.text or 'no reason given'}")
     except (ConnectError, *BROKEN) as error:
         return f"no connection: {error}"
-    unwatch = site.cancel.on_request(partial(let_go, channel))
+    unwatch = site.cancel.on_request(channel.close)
     try:
         exchange = _Exchange(check, channel)
         exchange.run(url, host, port, wanted)

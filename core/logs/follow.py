@@ -102,8 +102,7 @@ class Following:
         with self._lock:
             channels = list(self._channels)
         for channel in channels:
-            with suppress(Exception):  # it is being thrown away, in whatever state it is
-                channel.close()
+            channel.close()
         self._news.set()
 
     def take(self, most: int = 0) -> Taken:
@@ -279,8 +278,7 @@ class _Stream:
         except ValueError as error:
             raise ConnectError("unrecognised output of the log reader there", detail=str(error)) from None
         finally:
-            with suppress(*BROKEN):
-                channel.close()
+            channel.close()
         return self._end(channel, ready, command is not None)
 
     def _check(self, channel: paramiko.Channel) -> None:

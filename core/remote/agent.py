@@ -9,6 +9,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from typing import TypedDict, Unpack
 
@@ -193,12 +194,10 @@ class Agent:
     def leave(self) -> None:
         """Tell the agent to leave. Where it holds a lock it cleans up and gives it back."""
         if self._channel is not None:
-            try:
-                self._channel.settimeout(1.0)
+            self._channel.settimeout(1.0)
+            with suppress(*BROKEN):
                 self._channel.sendall(b"leave\n")
-                self._channel.close()
-            except BROKEN:
-                return
+            self._channel.close()
 
     def _start(self, requests: str) -> None:
         # Nothing else is sent to the agent meanwhile: a line in the middle of its program would become a part of it.
@@ -221,14 +220,13 @@ class Agent:
             ownership=self._ownership,
             profile=self._spent is not None,
         )
-        start(channel, begun.command)
-        if begun.text:
-            try:
-                channel.sendall(begun.text.encode("utf-8", "surrogateescape"))
-            except BROKEN as error:
-                # Where it has ended already, what it printed says why: that is read next.
-                if not self._connection.is_open or not (channel.closed or channel.exit_status_ready()):
-                    raise self._gone(str(error)) from None
+        try:
+            start(channel, begun.command)
+            channel.sendall(begun.text.encode("utf-8", "surrogateescape"))
+        except BROKEN as error:
+            # Where it has ended already, what it printed says why: that is read next.
+            if not self._connection.is_open or not (channel.closed or channel.exit_status_ready()):
+                raise self._gone(str(error)) from None
 
     def _ask_to_stop(self) -> None:
         try:

@@ -20,7 +20,7 @@ from core.remote import launch
 from core.remote.connection import start
 from core.remote.launch import Command, Start
 from core.remote.session import Session
-from core.remote.transport import BROKEN, let_go
+from core.remote.transport import BROKEN
 
 _LOOK = 0.1
 """Seconds between two looks at the end, the clock and the cancel request while nothing is printed."""
@@ -117,7 +117,7 @@ def run(
         if heard.process and not ended.is_set():
             _stop(session, heard.process)
         elif not sent.is_set():
-            let_go(channel)
+            channel.close()
 
     # A cancel may come before the command has said its process id: then it is ended as soon as that is known.
     heard = _Heard(mark, Output(on_line, mask), lambda: stop() if cancel.requested else None)
@@ -137,8 +137,7 @@ def run(
         raise _lost(session, command, token, str(error)) from None
     finally:
         unwatch()
-        with suppress(*BROKEN):
-            channel.close()
+        channel.close()
     if late:
         stop()
     heard.finish()

@@ -93,10 +93,10 @@ class Connection:
     def host_keys(self) -> tuple[TrustedKey, ...]:
         """The keys that known_hosts had for what is connected: gateways first, then the server itself."""
         try:
-            hops = self._hops()
-        except ConnectError:
+            hops = [hop for hop in self._hops() if hop.is_connected]
+            keys = [(hop.known_hosts.name, hop.transport.get_remote_server_key()) for hop in hops]
+        except (ConnectError, *BROKEN):
             return ()
-        keys = [(hop.known_hosts.name, hop.transport.get_remote_server_key()) for hop in hops if hop.is_connected]
         return tuple(TrustedKey(host, key.get_name(), fingerprint(key)) for host, key in keys)
 
     def accept(self, error: HostKeyUnknown) -> None:

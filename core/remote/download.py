@@ -7,14 +7,13 @@ import threading
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
-from functools import partial
 
 from core.errors import Cancelled, ConnectError, ServerError
 from core.jobs import Cancel
 from core.records import LAST_SECOND
 from core.remote import launch
 from core.remote.connection import Connection, start
-from core.remote.transport import BROKEN, let_go
+from core.remote.transport import BROKEN
 from core.text import clean, escaped
 
 STALL = 60.0
@@ -47,9 +46,12 @@ class Download:
         self._channel.settimeout(STALL)
         self._buffer = b""
         self._times: deque[int] = deque()
-        self._unwatch = cancel.on_request(partial(let_go, self._channel))
         begun = launch.download(account)
-        start(self._channel, begun.command)
+        try:
+            start(self._channel, begun.command)
+        except BROKEN as error:
+            raise self._lost(str(error)) from None
+        self._unwatch = cancel.on_request(self._channel.close)
         names = b"".join(b"./%b\0" % path for path in paths)
         self._mark = secrets.token_hex(8).encode()
         head = f"{begun.text}{escaped(root)}\n{folder}\n".encode("ascii") + self._mark + b"\n"
@@ -108,8 +110,7 @@ class Download:
 
     def close(self) -> None:
         self._unwatch()
-        with suppress(*BROKEN):
-            self._channel.close()
+        self._channel.close()
 
     def _said(self) -> str:
         said = b""

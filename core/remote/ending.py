@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import paramiko
-from paramiko.common import MSG_CHANNEL_CLOSE
+from paramiko.common import MSG_CHANNEL_CLOSE, MSG_CHANNEL_DATA, MSG_CHANNEL_REQUEST
 from paramiko.message import Message
 
 
@@ -15,6 +15,9 @@ class Sender:
     A channel makes a message under its lock and sends it after that. Where another thread closes it in between, data,
     an end or a request would come for a channel that is no longer there, and servers end the whole connection for it
     (that to a gateway: with all that goes to the servers behind it); or for the next channel with its number.
+
+    Who sends data or a request hears that the connection broke. Who reads or closes does not: the one gets what has
+    arrived, and then the end, and the other has it.
     """
 
     def __init__(self, transport: paramiko.Transport) -> None:
@@ -23,17 +26,26 @@ class Sender:
 
     def _send_user_message(self, message: Message) -> None:
         message.sender = self
-        self._transport._send_user_message(message)
+        try:
+            self._transport._send_user_message(message)
+        except (OSError, EOFError, paramiko.SSHException):
+            if _kind(message) in (MSG_CHANNEL_DATA, MSG_CHANNEL_REQUEST):
+                raise
 
     def lets(self, message: Message) -> bool:
         """Whether it may leave; to be asked by who holds `clear_to_send_lock`."""
         if self._closed:
             return False
-        self._closed = message.packet.getbuffer()[0] == MSG_CHANNEL_CLOSE
+        self._closed = _kind(message) == MSG_CHANNEL_CLOSE
         return True
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)
+
+
+def _kind(message: Message) -> int:
+    kind: int = message.packet.getbuffer()[0]
+    return kind
 
 
 def guard(channel: paramiko.Channel) -> paramiko.Channel:

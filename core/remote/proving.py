@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 import time
-from contextlib import suppress
 
 from core.errors import ConnectError, ServerError
 from core.remote import launch, sudo
@@ -37,8 +36,7 @@ def prove(connection: Connection, account: str) -> None:
     except BROKEN as error:
         raise ConnectError("the connection to the server was lost", detail=str(error)) from None
     finally:
-        with suppress(*BROKEN):
-            channel.close()
+        channel.close()
     text = said.decode("utf-8", "backslashreplace")
     if refused := sudo.refused(text, connection.login, account, "as"):
         raise ServerError(refused.title, detail=refused.detail, hint=refused.hint)

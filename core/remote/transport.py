@@ -47,12 +47,6 @@ BROKEN = (
 error of core.errors where it is caught."""
 
 
-def let_go(channel: paramiko.Channel) -> None:
-    """Close a channel whose connection may be gone."""
-    with contextlib.suppress(*BROKEN):
-        channel.close()
-
-
 class Turns:
     """One thread at a time, as far as that costs no time.
 

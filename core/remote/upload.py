@@ -13,7 +13,7 @@ from core.ownership import Ownership
 from core.protocol.complaints import LONGEST_SAID, Complaints
 from core.remote import launch
 from core.remote.connection import Connection, start
-from core.remote.transport import BROKEN, let_go
+from core.remote.transport import BROKEN
 from core.remote.wire import STALL
 from core.tar.writer import CHUNK
 from core.text import clean, cut_lines, escaped
@@ -40,7 +40,10 @@ class Upload:
         self._cancelled = False
         begun = self._started(ownership)
         self._program = begun.text
-        start(self._channel, begun.command)
+        try:
+            start(self._channel, begun.command)
+        except BROKEN as error:
+            raise self._lost(str(error)) from None
 
     def _started(self, ownership: Ownership) -> launch.Start:
         return launch.upload(ownership)
@@ -93,8 +96,7 @@ class Upload:
 
     def finish(self) -> None:
         """End the stream and wait until everything is in the cache. Raises DiskFull, ServerError, ConnectError."""
-        with contextlib.suppress(*BROKEN):
-            self._channel.shutdown_write()
+        self._channel.shutdown_write()
         error = self._ended("")
         if self._cancelled:
             raise Cancelled("cancelled by the operator")
@@ -111,7 +113,7 @@ class Upload:
     def abort(self) -> None:
         """Give up; what has arrived stays in the cache, which is unknown from now on."""
         self._cancelled = True
-        let_go(self._channel)
+        self._channel.close()
 
     def _ended(self, problem: str) -> TurnoutError | None:
         """Wait for the program's end; the error that its end means, None where all is well."""

@@ -10,9 +10,14 @@ import paramiko
 import pytest
 
 from core.config import Server
+from core.errors import ConnectError
+from core.jobs import Cancel
 from core.remote import transport
+from core.remote.agent import Agent
 from core.remote.connection import Connection, start
+from core.remote.download import Download
 from core.remote.link import Routes
+from core.remote.upload import Upload
 from core.sshconfig import Book
 from tests.servers import Destination
 from tests.waiting import PATIENCE, until
@@ -28,8 +33,12 @@ LATE: dict[str, tuple[str, Callable[[paramiko.Channel], object]]] = {
 
 
 @pytest.fixture(params=["own", "dropbear"])
-def connection(request: pytest.FixtureRequest, sshd: Destination, shell_server) -> Iterator[Connection]:
-    place = sshd if request.param == "own" else shell_server("busybox")
+def place(request: pytest.FixtureRequest, sshd: Destination, shell_server) -> Destination:
+    return sshd if request.param == "own" else shell_server("busybox")
+
+
+@pytest.fixture
+def connection(place: Destination) -> Iterator[Connection]:
     made = Connection(Server(name=place.alias, host=place.alias, root=place.root), Routes(Book(os.environ)))
     made.open()
     yield made
@@ -100,3 +109,47 @@ def cat(connection: Connection) -> paramiko.Channel:
     channel.sendall(b"one\n")
     assert channel.recv(100) == b"one\n"
     return channel
+
+
+def gone(*_message: object) -> None:
+    raise EOFError
+
+
+@pytest.mark.tidy_login
+def test_who_reads_or_closes_gets_what_arrived_where_nothing_can_be_sent(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, ended, closed = (connection.session() for _ in range(3))
+    start(read, f"head -c {MUCH} /dev/zero; cat")
+    until(lambda: len(read.in_buffer) == MUCH, "what it prints")
+    monkeypatch.setattr(paramiko.Transport, "_send_message", gone)
+    assert len(read.recv(MUCH)) == MUCH
+    ended.shutdown_write()
+    closed.close()
+    assert closed.closed
+    with pytest.raises(EOFError):
+        start(ended, "true")
+
+
+BEGUN: dict[str, Callable[[Connection, str], object]] = {
+    "agent": lambda connection, root: Agent(connection, root).requests([("ping", ())]),
+    "upload": lambda connection, root: Upload(connection),
+    "download": lambda connection, root: Download(connection, root, "releases", [b"index.html"], Cancel()),
+}
+
+
+@pytest.mark.parametrize("what", BEGUN)
+def test_a_connection_that_breaks_before_a_command_is_sent_is_named(
+    connection: Connection, place: Destination, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    session = Connection.session
+
+    def lost(one: Connection, **how: bool) -> paramiko.Channel:
+        channel = session(one, **how)
+        place.server.kill_sessions()
+        until(lambda: channel.closed, "the loss to be noticed")
+        return channel
+
+    monkeypatch.setattr(Connection, "session", lost)
+    with pytest.raises(ConnectError, match="the connection to the server was lost"):
+        BEGUN[what](connection, place.root)
