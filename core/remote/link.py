@@ -222,12 +222,10 @@ class Link(fabric.Connection):  # type: ignore[misc]
                     detail=str(error),
                     hint="AllowTcpForwarding and PermitOpen in its sshd_config, `restrict` in its authorized_keys",
                 ) from None
-            raise ConnectError(
-                f"{self.gateway.where} cannot reach {self.host}:{self.port}",
-                detail=str(error),
-                hint="is sshd running there? are name and port right as the gateway sees them? is there a firewall?",
-            ) from None
+            raise self._beyond_reach(str(error)) from None
         except BROKEN as error:
+            if self.gateway.answers():
+                raise self._beyond_reach("the connection timed out") from None
             # It may be half dead: the next one opens it again.
             self.gateway.close()
             raise ConnectError(
@@ -235,6 +233,23 @@ class Link(fabric.Connection):  # type: ignore[misc]
                 detail=str(error) or "the connection to it was lost",
                 hint="try again",
             ) from None
+
+    def _beyond_reach(self, detail: str) -> ConnectError:
+        return ConnectError(
+            f"{self.gateway.where} cannot reach {self.host}:{self.port}",
+            detail=detail,
+            hint="is sshd running there? are name and port right as the gateway sees them? is there a firewall?",
+        )
+
+    def answers(self) -> bool:
+        """Whether the server at the other end still answers; one that opens no session does."""
+        try:
+            self.transport.open_session(timeout=CHANNEL_TIMEOUT).close()
+        except paramiko.ChannelException:
+            return True
+        except BROKEN:
+            return False
+        return True
 
     def _told(self, error: BaseException, judge: Judge, wire: Wire | None) -> BaseException:
         """What went wrong, as an error of ours, or as _Cut where trying again may help."""
