@@ -84,10 +84,15 @@ class Upload:
         Why it did, `send` or `finish` raise.
         """
         said = b""
+        until = time.monotonic() + STALL
         while not said.endswith(READY):
             try:
                 piece = self._channel.recv(1024)
-            except BROKEN:  # TimeoutError is one of them
+            except TimeoutError:  # `finish` has made the channel's time limit shorter
+                if time.monotonic() >= until:
+                    return False
+                continue
+            except BROKEN:
                 return False
             if not piece:
                 return False

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import os
 import stat
+import threading
 
 import pytest
 
+from core.config import Server
 from core.errors import ConnectError
 from core.events import Note
 from core.operations import delivery, large
-from core.remote import lanes
+from core.remote import lanes, launch
+from core.remote.connection import Connection
+from core.remote.link import Routes
+from core.remote.upload import Upload
+from core.sshconfig import Book
 from tests.engine.test_logins import OtherServer
 from tests.projects import Script
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 SIZE = 3_000_005
 """Bytes of the largest file: not a whole number of pieces, nor of blocks."""
@@ -117,3 +123,32 @@ def test_where_no_more_connections_are_possible_all_goes_over_one(tmp_path, anno
         operator.deploy(tag="one")
         assert "several connections at once do not work" in notes(operator)
         arrived(place)
+
+
+@pytest.mark.tidy_login
+def test_files_that_are_made_late_are_waited_for_also_where_the_stream_has_ended(sshd, home, tmp_path):
+    """While the end of the stream is awaited the channel's time limit is short, and start-up files print."""
+    go_on = tmp_path / "go on"
+    program = f"cat > /dev/null; echo noise; until [ -e '{go_on}' ]; do sleep 0.1; done; printf '\\nready\\n'"
+
+    class Late(Upload):
+        def _started(self, ownership):
+            return launch.Start(program, "")
+
+    connection = Connection(Server(name=sshd.alias, host=sshd.alias, root=sshd.root), Routes(Book(os.environ)))
+    connection.open()
+    upload = Late(connection)
+    looks, made = [], []
+    recv = upload._channel.recv
+    upload._channel.recv = lambda size: [looks.append(size), recv(size)][1]
+    waiting = threading.Thread(target=lambda: made.append(upload.wait_made()))
+    waiting.start()
+    until(lambda: looks, "the first look")
+    finishing = threading.Thread(target=upload.finish)
+    finishing.start()
+    until(lambda: len(looks) > 2 or made, "a look that found nothing")
+    go_on.touch()
+    waiting.join(PATIENCE)
+    finishing.join(PATIENCE)
+    connection.close()
+    assert made == [True]
