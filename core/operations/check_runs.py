@@ -17,11 +17,11 @@ from core.errors import Cancelled, TurnoutError
 from core.events import Note, server_failed
 from core.jobs import Ahead, Controls
 from core.operations.baking import BakeClock
-from core.operations.ending import clock
 from core.operations.hook_runs import Guard, HookRuns
 from core.operations.run import Run
 from core.operations.standing import Standing
 from core.questions import KEEP, STOP_CLOCK, UNDO, settle
+from core.remote.held import clock
 from core.text import duration
 
 LOOK_EVERY = 0.2

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 
 from core import layout
@@ -12,6 +11,7 @@ from core.fleet import at_once
 from core.jobs import Cancel
 from core.operations.run import Run
 from core.protocol.requests import ANYWHERE, live_at, points_to
+from core.remote.held import clock
 from core.text import clean
 
 REVIVALS = 4
@@ -21,12 +21,6 @@ REVIVAL_PAUSE = 3.0
 FRESH = 3.0
 """Seconds for which an answer that a server gave under its lock is trusted. A process that was stopped for longer, or a
 machine that slept, asks again."""
-
-
-def clock() -> float:
-    """Seconds that also pass while this process is stopped and, on Linux, while the machine sleeps."""
-    clock = getattr(time, "CLOCK_BOOTTIME", None)
-    return time.monotonic() if clock is None else time.clock_gettime(clock)
 
 
 def revive(run: Run, name: str, cancel: Cancel) -> None:

@@ -18,6 +18,7 @@ from core.operations.slot_taking import withdraw_start
 from core.operations.standing import Standing
 from core.protocol.requests import Settles, points_to
 from core.records import mark
+from core.records.open_operations import open_operations
 
 
 def put_back(run: Run, standing: Standing, hooks: HookRuns, cause: TurnoutError) -> None:
@@ -112,24 +113,35 @@ def _say_what_is_left(
 
 
 def _surely(run: Run, standing: Standing, name: str, cancel: Cancel) -> bool:
-    """`_restore`, again with a new connection and lock if they were lost: it changes only what is as we left it."""
-    if not run.session(name).usable:
-        revive(run, name, cancel)
-    try:
-        return _restore(run, standing, name)
-    except (ConnectError, LockLost):
-        run.let_go(name)
-        revive(run, name, cancel)
-        return _restore(run, standing, name)
+    """`_restore`, again with a new connection and lock if they were lost: it changes only what is as we left it, and
+    what no other operation has found so and called its own since.
+    """
+    if run.session(name).usable:
+        try:
+            return _restore(run, standing, name)
+        except (ConnectError, LockLost):
+            run.let_go(name)
+    revive(run, name, cancel)
+    return _restore(run, standing, name, ours=_is_newest(run, name))
 
 
-def _restore(run: Run, standing: Standing, name: str) -> bool:
+def _is_newest(run: Run, name: str) -> bool:
+    """Whether no other operation has changed what is live on a server, or ended well there, since this one lost its
+    lock and took it again."""
+    left_open = open_operations(run.held(name).state.transitions)
+    return bool(left_open) and left_open[-1][0].operation == run.id
+
+
+def _restore(run: Run, standing: Standing, name: str, *, ours: bool = True) -> bool:
     """One server: `current` back to its old target if it was switched, and the release gone if it never went live.
 
+    ours   False: what is live there is another operation's now, also where it is the same release
     Whether it was switched back: not where the switch had never happened, or somebody has changed it since.
     """
     state = standing.states[name]
     if name in standing.switched:
+        if not ours:
+            return False
         tag = standing.tag_on(name)
         with run.phase("switch", name):
             journal = run.journal("restore", tag=state.current, target=state.current_target)

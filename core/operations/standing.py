@@ -10,7 +10,7 @@ from core import variables
 from core.operations.planning import Prepared
 from core.operations.run import Run
 from core.plan import DEPLOY, PROMOTE, ROLLBACK
-from core.protocol.requests import live_at
+from core.protocol.requests import ANYWHERE, live_at
 from core.records import Record, Release, ServerState, is_tag, mark
 from core.records.open_operations import may_serve
 from core.records.stays import UNKNOWN_OPERATION
@@ -146,6 +146,10 @@ class Standing:
         """
         state = self.states[server]
         return live_at(state.link_to(self.tag_on(server)) if server in self.moving else state.current_target)
+
+    def left_now(self, server: str) -> str:
+        """The same while servers switch. Where that is still to come, the switch itself looks."""
+        return ANYWHERE if server in self.moving and server not in self.switched else self.left(server)
 
     @property
     def retired(self) -> dict[str, str]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from msgspec.structs import replace
 
 from core import questions
-from core.errors import Cancelled, TurnoutError
+from core.errors import Cancelled, LockLost, TurnoutError
 from core.events import BatchStarted, Paused, Switched
 from core.jobs import Ahead, Controls
 from core.moments import (
@@ -24,10 +24,12 @@ from core.moments import (
 )
 from core.operations.check_runs import CheckRuns
 from core.operations.delivery import Delivery, readable_for
-from core.operations.ending import clock, end, unclaimed
+from core.operations.ending import end, unclaimed
 from core.operations.holding import hold
 from core.operations.hook_runs import HookRuns
+from core.operations.keeping import confirm, keep
 from core.operations.leaving_out import LeavingOut, asks_again, withdraw
+from core.operations.other_tool import revision_text, tell_other_tool
 from core.operations.planning import Prepared
 from core.operations.run import Run
 from core.operations.slot_taking import SlotTaking
@@ -36,7 +38,7 @@ from core.plan import STAGE, UPLOAD
 from core.protocol.answers import Removed
 from core.protocol.requests import ANYWHERE, Settles
 from core.questions import ANSWER_WITHIN, GO
-from core.records import Record
+from core.remote.held import clock
 from core.shape import shape_digest
 from core.source.tree import Tree
 from core.strategy import Batch
@@ -122,7 +124,7 @@ class Transition:
         assert record
         controls.cancel.check()
         prepare, finalize = self._hooks.while_staging(name), self._hooks.while_finalizing(name)
-        revision = _revision(deploy.compatible, record)
+        revision = revision_text(deploy.compatible, record)
         if deploy.writable:
             held.writable(deploy.writable)
         held.stage(
@@ -235,8 +237,13 @@ class Transition:
 
         If this process dies here, `current` points to a complete release on every server, the old one or the new one.
         """
-        moving = [name for name in batch if name in self._standing.moving]
-        self._run.on_all(self._switch, moving).unwrap()
+        standing = self._standing
+        moving = [name for name in batch if name in standing.moving]
+        if len(standing.names) > 1:
+            keep(self._run, {name: standing.left_now(name) for name in standing.names}, "switch")
+        # Those that stay as they are answer meanwhile: had one lost its lock, the others would go to a release alone.
+        staying = [name for name in standing.names if name not in standing.moving] if moving else []
+        self._run.on_all(self._switch, [*moving, *staying]).unwrap("switch")
         names = [*moving, *self._behind(batch)]
         if not self._concluded and names:
             controls.cancel.check()
@@ -252,14 +259,21 @@ class Transition:
 
     def _switch(self, name: str) -> None:
         run, tag, state = self._run, self._standing.tag_on(name), self._standing.states[name]
+        if name not in self._standing.moving:
+            run.held(name).confirm(self._standing.left(name))
+            return
         with run.phase("switch", name):
             self._standing.switched.add(name)
             batch = {"batch": self._standing.batch[0]} if self._plan.strategy.rolling else {}
             journal = run.journal("switch", tag=tag, previous=state.current, target=state.current_target, **batch)
-            if self._nothing_between:
-                self._switch_and_conclude(name, journal)
-            else:
-                run.held(name).switch(tag, state.current_target, journal)
+            try:
+                if self._nothing_between:
+                    self._switch_and_conclude(name, journal)
+                else:
+                    run.held(name).switch(tag, state.current_target, journal)
+            except LockLost:
+                self._standing.switched.discard(name)  # nothing was changed there
+                raise
             self._checks.is_live(name)
             run.emit(Switched(server=name, tag=tag, previous=state.current))
 
@@ -300,17 +314,15 @@ class Transition:
 
     def confirm(self) -> None:
         """Ask every server whether people's own hooks and checks left `current` and the lock alone, before others,
-        success hooks among them, tell of the release. Without hooks and checks the last request finds out.
+        success hooks among them, tell of the release, and while all can go back. Without hooks and checks those are
+        asked that switched a while ago.
 
         Raises FleetError with LockLost or Astray.
         """
-        run = self._run
-        if self._checks.any_switched or self._hooks.any_at(SWITCHED):
-
-            def confirm(name: str) -> None:
-                run.held(name).confirm(self._standing.left(name))
-
-            run.on_all(confirm, self._standing.names).unwrap("check")
+        if self._concluded:
+            return
+        asked = confirm if self._checks.any_switched or self._hooks.any_at(SWITCHED) else keep
+        asked(self._run, {name: self._standing.left(name) for name in self._standing.names}, "check")
 
     def finish(self) -> str:
         """Hooks, records, journal, pruning, unlock; the summary in one sentence.
@@ -324,7 +336,7 @@ class Transition:
                 if self._plan.kind in after.plans:
                     self._hooks.at(after, cancel)
             self._slots.leave(cancel)
-            self._tell_other_tool()
+            tell_other_tool(run, self._standing)
             left = {name: self._standing.left(name) for name in run.names}
             found = end(run, left, self._conclude, cancel, self._ending)
             if found:
@@ -334,28 +346,6 @@ class Transition:
             # If the end could not be written, the journal shows an interruption; the lock need not stay.
             run.give_back("")
         return self._summary()
-
-    def _tell_other_tool(self) -> None:
-        """The line in another tool's log, on servers that have switched; a failure is a warning."""
-        run, tool, back = self._run, self._run.fleet.project.deploy.compatible, self._plan.goes_back
-        if not tool:
-            return
-        from core.adoption.compatible import log_line
-
-        now = time.time()
-
-        def tell(name: str) -> None:
-            tag = self._standing.tag_on(name)
-            record = self._plan.record_of(tag)
-            if record is None and back:
-                record = Record(tag=tag, seq=0, created=0.0)  # that tool's own release
-            line = log_line(tool, record, run.who, now, back=back) if record else None
-            if line is not None:
-                run.held(name).append(*line)
-
-        outcome = run.on_all(tell, [name for name in self._plan.moving if name in run.names])
-        for name, error in outcome.errors.items():
-            run.warn(error.title, name)
 
     def _conclude(self, name: str, again: bool) -> None:
         if name in self._concluded:
@@ -408,12 +398,3 @@ class Transition:
 
 def _shape_ahead(tree: Tree) -> Ahead[str]:
     return Ahead(lambda: shape_digest(tree.manifest))
-
-
-def _revision(tool: str, record: Record) -> str:
-    """The text of REVISION, which another tool reads; "" where none is asked for."""
-    if not tool:
-        return ""
-    from core.adoption.compatible import revision_of
-
-    return revision_of(tool, record)

@@ -14,12 +14,13 @@ from core.operations.check_runs import CheckRuns
 from core.operations.ending import end, unclaimed
 from core.operations.going_back import going_back
 from core.operations.hook_runs import HookRuns
+from core.operations.keeping import keep
 from core.operations.planning import Prepared
 from core.operations.run import Run
 from core.operations.slot_taking import SlotTaking, withdraw_start
 from core.operations.standing import Standing, standing_of, was_live_before
 from core.plan import NONE
-from core.protocol.requests import Settles, points_to
+from core.protocol.requests import ANYWHERE, Settles, points_to
 from core.records import ServerState, is_tag, mark
 from core.recovery import Interruption
 from core.text import count
@@ -77,6 +78,7 @@ def undo(run: Run, prepared: Prepared, states: Mapping[str, ServerState], contro
         hooks = HookRuns(run, standing)
         if found.retired:
             _start_again(run, standing, hooks, found, controls)
+        keep(run, dict.fromkeys(standing.names, ANYWHERE), "switch")
         with run.phase("finish"):
             going_back(run, standing, hooks, found.batches, restore, controls.cancel)
             back_again = [name for name in (*moving, *found.restored) if name not in errors]

@@ -33,5 +33,5 @@ def points_to(target: str) -> str:
 
 
 def live_at(target: str) -> str:
-    """That `current` has this link's text, and a folder is there."""
-    return f"+{target}"
+    """That `current` has this link's text, and a folder is there; "" for no link."""
+    return f"+{target}" if target else points_to("")

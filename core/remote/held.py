@@ -28,6 +28,15 @@ if TYPE_CHECKING:
 
 Sent = tuple[str, Sequence[str | bytes]]
 """A request: its verb, and its words."""
+SURE = 1.0
+"""Seconds for which a lock counts as kept once its server has carried out something under it. Nobody breaks it, deploys
+and is done in less; a process that was stopped for longer, or a machine that slept, asks again."""
+
+
+def clock() -> float:
+    """Seconds that also pass while this process is stopped and, on Linux, while the machine sleeps."""
+    clock = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.monotonic() if clock is None else time.clock_gettime(clock)
 
 
 @dataclass(frozen=True)
@@ -53,12 +62,14 @@ class Held:
 
     token  the operation's secret, the same on all its servers
     state  of the server when its lock was taken
+    sure   the `clock` when it was asked for what it has carried out under this lock last
     """
 
-    def __init__(self, session: Session, token: str, state: ServerState) -> None:
+    def __init__(self, session: Session, token: str, state: ServerState, sure: float = 0.0) -> None:
         self.session = session
         self.token = token
         self.state = state
+        self.sure = sure
 
     @classmethod
     def take(
@@ -72,7 +83,8 @@ class Held:
         cache: bool = True,
     ) -> Held:
         """Take a server's lock; see Session.begin."""
-        return cls(session, token, session.begin(token, owner, patience, claim, cache=cache))
+        asked = clock()
+        return cls(session, token, session.begin(token, owner, patience, claim, cache=cache), asked)
 
     @property
     def name(self) -> str:
@@ -81,6 +93,11 @@ class Held:
     @property
     def root(self) -> str:
         return self.session.root
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether the server has carried out something under this lock a moment ago."""
+        return clock() - self.sure <= SURE
 
     def note(self, journal: str) -> None:
         """Let the journal know what is about to happen; nothing is awaited, and the next request finds it there."""
@@ -160,6 +177,7 @@ class Held:
         ServerError names the differences between the copy and the manifest's tree; the deploy-cache is unknown then.
         """
         words = [self.token, tag, copy, manifest.digest, shape, "yes" if complete else "no"]
+        asked = clock()
         answer = self.session.answer("stage", *words, record.to_toml(), *shared, cancel=cancel)
         if answer.status not in (Status.DONE, Status.INCOMPLETE):
             raise error_of(answer, "the release could not be made").at(server=self.name)
@@ -172,6 +190,7 @@ class Held:
                 hint="nothing was switched; deploy again: the deploy-cache is compared by checksum first",
                 server=self.name,
             )
+        self.sure = asked
         if lines and complete:  # a server without a program for a digest sent them to be compared here
             self.complete(tag)
 
@@ -327,4 +346,7 @@ class Held:
         return [("then", ("record", self.token, record.tag, record.to_toml())) for record in records]
 
     def _ask(self, verb: str, *words: str, title: str) -> Answer:
-        return self.session.ask(verb, self.token, *words, title=title)
+        asked = clock()
+        answer = self.session.ask(verb, self.token, *words, title=title)
+        self.sure = asked
+        return answer

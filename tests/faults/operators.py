@@ -16,6 +16,43 @@ from tests.waiting import until
 WRONG_CLOCK = "now = time.time; time.time = lambda: now() + {}"
 IMPATIENT = "Held = core.remote.held.Held; Held.take = functools.partial(Held.take, patience={})"
 
+STOPS_AT = """
+import core.operations.run, os, signal, threading
+emit = core.operations.run.Run.emit
+def emit_and_stop(self, event):
+    emit(self, event)
+    row = event.to_json()
+    if all(row.get(key) == value for key, value in {}.items()):
+        signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
+core.operations.run.Run.emit = emit_and_stop
+"""
+STOPS_IN_THE_SWITCH = """
+import core.remote.held, os, signal, threading
+switch, first = core.remote.held.Held.switch, threading.Event()
+def in_turn(self, *words):
+    if self.name != {0!r}:
+        first.wait()
+    switch(self, *words)
+    if self.name == {0!r}:
+        signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
+        first.set()
+core.remote.held.Held.switch = in_turn
+"""
+
+STOPPED_FOR = "import core.remote.held; core.remote.held.SURE = {}\n"
+LONG, A_MOMENT = STOPPED_FOR.format(-1.0), STOPPED_FOR.format(1e9)
+"""For an operator that stops: what it knows of its locks is from long ago then, or from a moment ago."""
+
+
+def stops_at(**facts: object) -> str:
+    """Python with which an operator stops itself when it has said such an event."""
+    return STOPS_AT.format(facts)
+
+
+def stops_in_the_switch(server: str) -> str:
+    """The same when this server has switched; the others' switches come after that."""
+    return STOPS_IN_THE_SWITCH.format(server)
+
 
 CLOCKS = (0.0, 0.0, -3600.0, 3600.0, -40 * 86400.0, 400 * 86400.0)
 """Seconds by which an operator's clock may be wrong."""
@@ -46,15 +83,17 @@ class Operators:
         self.complaints = folder / f"{name}.err"
         self._running: Forked | None = None
 
-    def start(self, project, *words: str) -> None:
-        """Start `turnout WORDS --json` for a project."""
-        first = [WRONG_CLOCK.format(self.clock)] if self.clock else []
+    def start(self, project, *words: str, first: str = "") -> None:
+        """Start `turnout WORDS --json` for a project. `first` is Python that its process runs before."""
+        begin = [first] if first else []
+        if self.clock:
+            begin.append(WRONG_CLOCK.format(self.clock))
         if self.patience:
-            first.append(IMPATIENT.format(self.patience))
+            begin.append(IMPATIENT.format(self.patience))
         command = [*words, "--config", str(project.config), "--json"]
         self.said.unlink(missing_ok=True)
         with self.said.open("w") as out, self.complaints.open("w") as err:
-            self._running = forker().start(command, Path.cwd(), out, err, "\n".join(first))
+            self._running = forker().start(command, Path.cwd(), out, err, "\n".join(begin))
 
     def events(self) -> list[dict]:
         """What it has said so far; a line that is not whole yet is left out."""
@@ -80,7 +119,12 @@ class Operators:
     def stop(self) -> None:
         """SIGSTOP: it does nothing any more, and its connections stay. One that has ended meanwhile is not there."""
         self.signal(signal.SIGSTOP)
+        self.await_stop()
+
+    def await_stop(self) -> None:
+        """Wait until it does nothing any more, by its own doing (`stops_at`) or because it was stopped."""
         running = self._running
+        assert running
         until(lambda: state_of(running.pid) in "TZX", "the operator to stand still")
 
     def go_on(self) -> None:
