@@ -37,9 +37,10 @@ def start(project: SampleProject, *words: str, **options: Any) -> subprocess.Pop
     )
 
 
-def turnout(project: SampleProject, *words: str) -> subprocess.CompletedProcess[str]:
+def turnout(project: SampleProject, *words: str, first: str = "") -> subprocess.CompletedProcess[str]:
+    """Run the command to its end. `first` is Python that its process runs before."""
     with TemporaryFile("w+") as out, TemporaryFile("w+") as err:
-        status = forker().start(words, project.folder, out, err).wait()
+        status = forker().start(words, project.folder, out, err, first).wait()
         said = [file.read() for file in (out, err) if file.seek(0) == 0]
     return subprocess.CompletedProcess(["turnout", *words], status, *said)
 

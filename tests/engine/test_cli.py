@@ -326,6 +326,21 @@ def test_a_server_that_answers_nothing_is_left_at_the_third_signal(deployed, pai
     assert [live(place) for place in pair] == ["two", "two"]
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_that_comes_once_the_end_is_said_changes_nothing(deployed, pair, number):
+    first = f"""
+from tui.cli.following import Follower
+leave = Follower.__exit__
+def leave_and_hear(*words):
+    leave(*words)
+    os.kill(os.getpid(), {int(number)})
+Follower.__exit__ = leave_and_hear
+"""
+    ended = turnout(deployed, "deploy", "production", "--tag", "three", "--yes", first=first)
+    assert (ended.returncode, ended.stderr.count("interrupted")) == (0, 0), ended.stderr
+    assert [live(place) for place in pair] == ["three", "three"]
+
+
 def test_a_reader_that_goes_away_does_not_stop_a_deploy(project, pair):
     process = start(project, "deploy", "production", "--tag", "one", "--yes", "--json")
     assert process.stdout is not None and process.stderr is not None

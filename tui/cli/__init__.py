@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, NoReturn
 
 from tui.cli.streams import open_missing, stderr, stdout
@@ -32,9 +34,13 @@ def script() -> NoReturn:
     """The console script: `main`, then the end of the process at once, without taking every module apart (50 ms).
 
     Nothing is lost by that: the engine's threads are daemons, its connections are closed, output is flushed here.
+    A Ctrl-C that comes now is too late: how it ended is said already.
     """
     gc.set_threshold(*COLLECT_AFTER)
-    code = main()
+    code = EXIT_FAILED
+    with suppress(KeyboardInterrupt):
+        code = main(is_last=True)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
@@ -43,9 +49,10 @@ def script() -> NoReturn:
     os._exit(code)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None, *, is_last: bool = False) -> int:
     """Run the command with these words (those of the process by default); its exit code, as `--help` documents it.
 
+    is_last   the process ends then: a signal that comes once an operation has ended changes nothing any more
     Nothing is raised: what nothing expected is an error like others, with JSON lines a line and a result.
     """
     words = list(sys.argv[1:] if argv is None else argv)
@@ -65,7 +72,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _bad_usage(error, "--json" in words)
         except SystemExit as end:  # --help and --version have printed what they print
             return end.code if isinstance(end.code, int) else EXIT_USAGE
-        return _command(options)
+        return _command(options, is_last=is_last)
     except KeyboardInterrupt:
         return _ended("interrupted", "--json" in words, EXIT_FAILED, "cancelled")
     except BaseException as problem:
@@ -115,7 +122,7 @@ def _ended(title: str, as_json: bool, code: int, outcome: str, detail: str = "")
     return code
 
 
-def _command(options: Options) -> int:
+def _command(options: Options, *, is_last: bool) -> int:
     if options.command == "init":
         from tui.cli import init
 
@@ -142,7 +149,7 @@ def _command(options: Options) -> int:
         return _dashboard(options)
     from tui.cli.run import run
 
-    return run(options)
+    return run(options, is_last=is_last)
 
 
 def _dashboard(options: Options) -> int:

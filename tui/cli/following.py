@@ -41,10 +41,13 @@ class Follower:
     While it is entered a signal only puts a word into the queue that events go through as well: the handler may
     interrupt the main thread anywhere, also where it holds a lock, so it must not do more. Signals that were
     ignored when the process started (nohup) stay ignored.
+
+    is_last   the process ends after it: signals that come then, when how it ended is said already, do nothing
     """
 
-    def __init__(self, output: Output) -> None:
+    def __init__(self, output: Output, *, is_last: bool = False) -> None:
         self._output = output
+        self._is_last = is_last
         self._queue: SimpleQueue[Event | signal.Signals | None] = SimpleQueue()
         self._before: dict[signal.Signals, Any] = {}
 
@@ -55,7 +58,7 @@ class Follower:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        for number, handler in self._before.items():
+        for number, handler in self._before.items() if not self._is_last else ():
             signal.signal(number, handler)
 
     def run(

@@ -16,11 +16,14 @@ if TYPE_CHECKING:
     from tui.cli.json_output import JsonOutput
 
 
-def run(options: Options) -> int:
-    """Carry out the command; its exit code. Errors are said, never raised, whatever they are."""
+def run(options: Options, *, is_last: bool = False) -> int:
+    """Carry out the command; its exit code. Errors are said, never raised, whatever they are.
+
+    is_last   see Follower
+    """
     output = _json_output() if options.json else TextOutput(options.environ)
     started = time.monotonic()
-    with Follower(output) as follower:
+    with Follower(output, is_last=is_last) as follower:
         command = Command(options, output, follower)
         error: TurnoutError | None = None
         try:
