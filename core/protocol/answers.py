@@ -202,9 +202,10 @@ def parse_history(answer: Answer) -> tuple[JournalLine, ...]:
     return tuple(lines)
 
 
-def parse_switches(answer: Answer) -> tuple[tuple[JournalLine, ...], bool]:
-    """The lines of `switches`, as `parse_history` reads them, and whether the journal has no others."""
-    return parse_history(answer), not answer.of("more")
+def parse_switches(answer: Answer, most: int) -> tuple[tuple[JournalLine, ...], bool]:
+    """The last lines of `switches`, so many at most, as `parse_history` reads them, and whether the journal has no
+    others: one more was asked for."""
+    return parse_history(answer)[-most:], not answer.of("more") and len(answer.of("journal")) <= most
 
 
 def listens(answer: Answer) -> list[int]:

@@ -258,8 +258,8 @@ class Session:
 
     def switches(self, lines: int) -> tuple[tuple[JournalLine, ...], bool]:
         """The last lines of the journal that tell of switches, oldest first, and whether these are all there are."""
-        answer = self.ask("switches", str(lines), title="its journal cannot be read", within=ANSWER_WITHIN)
-        return self.placed(lambda: parse_switches(answer))
+        answer = self.ask("switches", str(lines + 1), title="its journal cannot be read", within=ANSWER_WITHIN)
+        return self.placed(lambda: parse_switches(answer, lines))
 
     def listening(self, ports: Sequence[int]) -> list[int]:
         """At which of these ports something listens there; nothing where that cannot be known."""

@@ -79,6 +79,8 @@ def test_how_long_releases_lived_is_known_however_much_was_done_since(sshd, proj
     state = operator.fleet.inspect_one(sshd.alias)
     assert not any(line.what == "switch" for line in state.journal), "a look reads too little"
     lines, whole = operator.fleet.open(sshd.alias).switches(50)
+    assert operator.fleet.open(sshd.alias).switches(3) == (lines, True)
+    assert operator.fleet.open(sshd.alias).switches(2) == (lines[1:], False)
     view = FleetView.of("shop", "production", [ServerView(sshd.alias, state=state, at=1.0)])
     lives = replace(view, older={sshd.alias: OlderLines(lines, whole=whole)}).lives
     first, second, back = (line["time"] for line in switched)

@@ -190,7 +190,7 @@ def test_switches_are_found_however_much_was_done_since(agent, filled):
     lines = [BEGUN, *told, *[END] * 30]
     (filled / ".turnout/journal.jsonl").write_text("\n".join(lines) + "\n")
     assert agent.done("switches", "3").lines == [f"journal {line}" for line in told]
-    assert agent.done("switches", "2").lines == ["more yes", *(f"journal {line}" for line in told[1:])]
+    assert agent.done("switches", "2").lines == [f"journal {line}" for line in told[1:]]
     assert agent.ask("switches", "1;").status == 1
     (filled / ".turnout/journal.jsonl").write_text("\n".join(lines) + "\n" + f"{END}\n" * 200_000)
     assert agent.done("switches", "3").lines == ["more yes"], "there may be switches before the 8 MB that are read"

@@ -380,15 +380,13 @@ verb_history() {
   fi
 }
 
-# switches LINES: the last lines of the journal that tell of a switch, or of the way back from one; `more yes` where there
-# may be others before them.
-# sets: found
+# switches LINES: the last lines of the journal that tell of a switch, or of the way back from one; `more yes` where it is
+# longer than what is read of it.
 verb_switches() {
   case $1 in '' | *[!0-9]*) fail "not a number of lines: $1" ;; esac
   cd "$root" 2> /dev/null || return 0
   if [ -f "$own/journal.jsonl" ] && [ -r "$own/journal.jsonl" ]; then
-    found=$(tail -c 8000000 "$own/journal.jsonl" | grep -ac -e '^{"what": "switch"' -e '^{"what": "restore"')
-    if [ "$(wc -c < "$own/journal.jsonl")" -gt 8000000 ] || [ "$found" -gt "$1" ]; then say more yes; fi
+    [ "$(wc -c < "$own/journal.jsonl")" -le 8000000 ] || say more yes
     tail -c 8000000 "$own/journal.jsonl" | grep -a -e '^{"what": "switch"' -e '^{"what": "restore"' | tail -n "$1" |
       sed 's/^/journal /' | cut -c1-20000
   elif [ -e "$own/journal.jsonl" ] || [ -L "$own/journal.jsonl" ]; then say "unreadable $own/journal.jsonl"
