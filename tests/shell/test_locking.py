@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.engine.driving import snapshot
+from tests.processes import identity, kill
 from tests.shell.agents import text_of, verbs
 from tests.waiting import until
 
@@ -118,6 +119,51 @@ def test_break_takes_the_lock_from_the_operation_that_is_named_and_ends_its_proc
     assert (reply.status, reply.lines) == (1, ["this operation no longer holds the lock"])
     agent.done("break", "0a1b")
     assert holder.process.wait(60) != 0 and not (root / ".turnout/lock").exists()
+
+
+STUBBORN = 'trap ": > $0/told" TERM; : > "$0/runs"; while :; do sleep 0.02; done'
+
+
+@pytest.fixture
+def stubborn(root):
+    """A command that was begun under the lock, and that heeds no signal that a process can ignore: its number."""
+    begun = []
+
+    def begin():
+        begun.append(
+            subprocess.Popen(["sh", "-c", STUBBORN, root.parent], start_new_session=True, stderr=subprocess.DEVNULL)
+        )
+        until((root.parent / "runs").exists, "the command to ignore the signal")
+        with (root / ".turnout/lock/commands").open("a") as file:
+            file.write(f"{identity(begun[-1].pid)}\n")
+
+    yield begin
+    for process in begun:
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.parametrize("how", ["broken", "dead"])
+def test_an_agent_that_is_still_giving_its_lock_back_never_removes_the_next_one(start, root, stubborn, how):
+    """It waits for the end of a command, which takes a while, and then removes the lock: that has to be its own."""
+    holder, breaker, *others = (start(root) for _ in range(4))
+    begun(holder)
+    stubborn()
+    holder.send("finish", TOKEN, "none", "", "-")
+    until((root.parent / "told").exists, "the command to be ended")
+    if how == "dead":
+        kill([holder.process.pid])
+    else:
+        broken = breaker.send("break", "0a1b")
+    asked = [other.send("begin", str(n) * 32, "operation 0c2d", "30", "", "", "") for n, other in enumerate(others)]
+    got = [n for n, other in enumerate(others) if other.answer(asked[n]).status == 0]
+    if how == "broken":
+        breaker.answer(broken)
+    holder.process.stdout.read()  # until its request has ended, too
+    assert len(got) < 2
+    lock = root / ".turnout/lock"
+    assert not got or (lock / "token").read_text() == f"{got[0]}" * 32 + "\n"
+    assert got or not lock.exists()
 
 
 def test_what_an_agent_hears_beside_its_requests(agent, root):

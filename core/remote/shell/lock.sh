@@ -182,8 +182,9 @@ gone() {
 
 # take_dead: move the lock of an owner that is gone out of the way. Of several that see it one makes the link taking.1
 # in it, which names it; if that one is killed too, one of the next makes taking.2. It checks the owner again, because
-# by then the lock may be another one.
-# sets: who ours turn taker dead
+# by then the lock may be another one. What its operation left running ends before others can get the lock: a request that
+# was giving it back would else remove theirs; and what had not said so yet ends after that.
+# sets: who ours turn taker dead left
 take_dead() {
   who=$(dead_owner) && itself || return 1
   ! beyond "$own/lock/job" "$own/lock/upload" "$own/lock/commands" || return 1
@@ -192,6 +193,7 @@ take_dead() {
     taker=$(readlink "$own/lock/taking.$turn") && gone "${taker%%-*}" "${taker#*-}" || return 1
     turn=$((turn + 1))
   done
+  left=$(left_running "$own/lock")
   if [ "$(dead_owner)" != "$who" ]; then
     [ "$(readlink "$own/lock/taking.$turn")" != "$ours" ] || rm -f "$own/lock/taking.$turn"
     return 1
@@ -199,8 +201,9 @@ take_dead() {
   lock_lines | sed 's/^lock/took/'
   dead=$own/lock.dead.$who
   rm -rf "$dead"
+  end_left "$left"
   mv -T "$own/lock" "$dead" 2> /dev/null || return 1
-  end_left "$dead/job" "$dead/upload" "$dead/commands"
+  end_left "$(left_running "$dead")"
 }
 
 # same_folder: end the request where our own operation holds this lock for another server: the two are one folder.
@@ -222,50 +225,59 @@ server_of() {
 } 2> /dev/null
 
 # displace: the operation that holds the lock is our own, over a connection that broke; its agent has not noticed yet.
-displace() { end_owner && sleep 1; }
+displace() { first_line "$own/lock/process" && end_owner && sleep 1; }
 
-# end_owner: kill the process that the lock names, where it still is the same.
+# end_owner: kill the process that the lock names (its line is in `line`), where it still is the same.
 # sets: pid started
 end_owner() {
-  first_line "$own/lock/process"
   pid=${line%% *} started=${line#* }
   case $pid in '' | *[!0-9]* | 0 | 1) return 1 ;; esac
   birth "$pid"
   [ -n "$born" ] && [ "$born" = "$started" ] && kill -KILL "$pid" 2> /dev/null
 }
 
-# end_left FILE...: end what an operation left running, by the lines `PID BIRTH` of its lock: an upload or a hook that
-# goes on, or a request whose agent was killed, would write while another operation is running.
-# sets: file pid started rounds signal
+# left_running LOCK: the lines `PID BIRTH` of what the operation of a lock has started: its request, uploads, commands.
+left_running() { cat "$1/job" "$1/upload" "$1/commands" 2> /dev/null; }
+
+# end_left LINES: end what these lines name: an upload or a hook that goes on, or a request whose agent was killed, would
+# write while another operation is running.
 end_left() {
-  for file; do
-    [ ! -f "$file" ] || while read -r pid started; do
-      case $pid in '' | *[!0-9]* | 0 | 1) continue ;; esac
-      rounds=0
-      while birth "$pid" && [ -n "$born" ] && [ "$born" = "$started" ] && [ "$rounds" -lt 200 ]; do
-        signal=TERM
-        [ "$rounds" -lt 100 ] || signal=KILL
-        # sshd makes each command the leader of a group.
-        kill "-$signal" "-$pid" 2> /dev/null || kill "-$signal" "$pid" 2> /dev/null
-        sleep 0.02 2> /dev/null || sleep 1
-        rounds=$((rounds + 1))
-      done
-    done < "$file"
+  say "$1" | while read -r pid started; do
+    case $pid in '' | *[!0-9]* | 0 | 1) continue ;; esac
+    rounds=0
+    while birth "$pid" && [ -n "$born" ] && [ "$born" = "$started" ] && [ "$rounds" -lt 200 ]; do
+      signal=TERM
+      [ "$rounds" -lt 100 ] || signal=KILL
+      # sshd makes each command the leader of a group.
+      kill "-$signal" "-$pid" 2> /dev/null || kill "-$signal" "$pid" 2> /dev/null
+      sleep 0.02 2> /dev/null || sleep 1
+      rounds=$((rounds + 1))
+    done
   done
 }
 
-# break OPERATION: remove a stuck lock, after a person confirmed it; the process that holds it is ended.
-# sets: held dead
+# break OPERATION: remove a stuck lock, after a person confirmed it; the process that holds it is ended, and then what it
+# has started (see `take_dead`).
+# sets: held holder left dead line
 verb_break() {
   cd -P "$root" || exit 1
   held=
+  first_line "$own/lock/process"
+  holder=$line
+  left=$(left_running "$own/lock")
   [ ! -f "$own/lock/owner" ] || held=$(head -c 4000 "$own/lock/owner" | sed -n 's/^operation //p' | head -n 1)
   { [ -d "$own/lock" ] && [ "$held" = "$1" ]; } || fail "this operation no longer holds the lock"
   ! beyond "$own/lock/process" "$own/lock/job" "$own/lock/upload" "$own/lock/commands" || fail "$(not_ours)"
   dead=$own/lock.dead.$$
+  line=$holder
   end_owner
+  end_left "$left"
+  # It may have been given back, or taken over, by now.
+  [ -d "$own/lock" ] || return 0
+  first_line "$own/lock/process"
+  [ "$line" = "$holder" ] || fail "another operation holds the lock by now"
   mv -T "$own/lock" "$dead" || exit 1
-  end_left "$dead/job" "$dead/upload" "$dead/commands"
+  end_left "$(left_running "$dead")"
   rm -rf "$dead"
 }
 
@@ -384,7 +396,8 @@ bare() {
 unlock() {
   how=${1-}
   trap '' HUP INT TERM PIPE
-  end_left "$own/lock/upload" "$own/lock/commands"
+  { [ ! -f "$own/lock/upload" ] && [ ! -f "$own/lock/commands" ]; } ||
+    end_left "$(cat "$own/lock/upload" "$own/lock/commands" 2> /dev/null)"
   [ -z "$group" ] || [ -f "$own/cache.manifest" ] || share_cache
   [ -d "$own/trash" ] || mkdir -p "$own/trash"
   ! unfinished || ( drop_unfinished ) > /dev/null 2>&1
