@@ -10,7 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TypedDict, Unpack
 
 import paramiko
@@ -125,7 +125,7 @@ class Agent:
         cancel, on_line = how.get("cancel"), how.get("on_line")
         with self._one_at_a_time:
             first = self._channel is None
-            self._begun = self._begun or any(verb == "begin" for verb, _ in batch)
+            self._begun = self._begun or any("begin" in (verb, *words[:1]) for verb, words in batch)
             lines = []
             numbers = []
             for verb, words in batch:
@@ -143,7 +143,7 @@ class Agent:
             else:
                 self._send(text.encode("ascii"))
             self.round_trips += 1
-            stop = cancel.on_request(self._ask_to_stop) if cancel else None
+            stop = cancel.on_request(partial(self._ask_to_stop, numbers[-1])) if cancel else None
             try:
                 if first:
                     self._await_ready()
@@ -228,9 +228,13 @@ class Agent:
             if not self._connection.is_open or not (channel.closed or channel.exit_status_ready()):
                 raise self._gone(str(error)) from None
 
-    def _ask_to_stop(self) -> None:
+    def _ask_to_stop(self, number: int) -> None:
+        """Have the agent end this request. Nothing where another one was made since: a cancel that tells many servers
+        may come to this one late, and what is put back by then must not be ended."""
         try:
-            self._send(b"cancel\n")
+            with self._sending:
+                if self._channel is not None and self._sent == number:
+                    self._put(self._channel, b"cancel\n")
         except ConnectError:
             return  # the thread that waits for the answer reports it
 

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import subprocess
+import threading
 from contextlib import closing
+from pathlib import Path
 from select import select
 
 import pytest
 
+from core.jobs import Ahead, Cancel
 from core.remote import agent
 from core.remote.agent import Agent
 from tests.faults.test_exit_status import Fleets
 from tests.faults.test_refused_tags_and_paths import SHELLS, program_of
 from tests.servers import need
+from tests.waiting import PATIENCE, until
 
 DIE = "verb_die() { say half; itself && kill -KILL $me; }"
 LATE = "verb_late() { answer 0; itself && kill -KILL $me; }"
@@ -54,6 +58,33 @@ def test_an_answer_that_comes_twice_is_passed_over(often, running):
     assert ask(running, "with", LATE, "late").status == 0
     answers = running.requests([("ping", ()), ("with", (LATE, "late")), ("ping", ())])
     assert [(answer.lines, answer.status) for answer in answers] == [((), 0)] * 3
+
+
+WAITS = "verb_wait() { : > $1; while [ ! -e $1.go ]; do sleep 0.02; done; }"
+
+
+def test_a_cancel_that_comes_late_ends_no_other_request(running, tmp_path):
+    """It is told to one server after the other. One before this takes its time: putting back has begun by then."""
+    cancel, told, go_on = Cancel(), threading.Event(), threading.Event()
+
+    def before_this_one() -> None:
+        told.set()
+        go_on.wait(PATIENCE)
+
+    cancel.on_request(before_this_one)
+    made, back = tmp_path / "made", tmp_path / "back"
+    request = Ahead(lambda: running.requests([("with", (WAITS, "wait", str(made)))], cancel=cancel)[-1])
+    until(made.exists, "the request to run")
+    teller = Ahead(cancel.request)
+    assert told.wait(PATIENCE)
+    Path(f"{made}.go").touch()
+    assert request.get().status == 0
+    request = Ahead(lambda: ask(running, "with", WAITS, "wait", str(back)))
+    until(back.exists, "the next one to run")
+    go_on.set()
+    teller.get()
+    Path(f"{back}.go").touch()
+    assert request.get().status == 0
 
 
 @pytest.mark.parametrize("shell", SHELLS)
