@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tui.view.glyphs import ASCII, UNICODE
@@ -28,6 +28,7 @@ def test_names_fit_even_where_there_is_hardly_room(names: list[str], cells: int)
 
 
 @given(NAMES, st.text(LETTERS, max_size=30), st.integers(5, 40))
+@example(["0", "00000"], "0.", 5)
 def test_a_column_is_as_wide_as_its_names_and_changes_none_of_them(names: list[str], prefix: str, cells: int) -> None:
     names = [prefix + name for name in names]
     wide = column(names, cells)

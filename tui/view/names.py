@@ -29,8 +29,13 @@ def shortened(names: Sequence[str], cells: int, more: str = "…") -> Mapping[st
 
 
 def column(names: Sequence[str], most: int, more: str = "…") -> int:
-    """The cells that a column of these names needs, of so many at most: short ones leave the room to what is beside."""
-    return max(map(len, shortened(names, most, more).values()), default=0)
+    """The cells that a column of these names needs, of so many at most: short ones leave the room to what is beside.
+
+    In that many they are shortened as in the most: where a cut keeps its place by the room, that is wider than they are.
+    """
+    texts = shortened(names, most, more)
+    widest = max(map(len, texts.values()), default=0)
+    return next((cells for cells in range(widest, most) if shortened(names, cells, more) == texts), max(widest, most))
 
 
 @lru_cache(maxsize=64)
