@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from core import layout
 from core.disk_space import emptied, lacking, of_release, of_upload
 from core.errors import DiskFull, SourceError, TurnoutError
 from core.events import Note
 from core.jobs import Cancel
 from core.manifest import EMPTY, Difference, Manifest, difference
-from core.operations.fan_out import PIECE, FanOut, best_packing, probes
+from core.operations.fan_out import FanOut
 from core.operations.planning import Prepared
 from core.operations.progress import Progress
 from core.operations.run import Run
+from core.operations.streams import Stream
 from core.patchable import patchable
 from core.plan import UPLOAD
 from core.protocol.listing import with_sizes
 from core.records import ServerState
-from core.tar.writer import Chunk, manifest_files, stream
+from core.tar.writer import manifest_files
 from core.text import count, show_path, size, some_lines
 
 if TYPE_CHECKING:
@@ -29,9 +29,6 @@ if TYPE_CHECKING:
     from core.remote.lanes import LargeFile
     from core.remote.upload import Upload
     from core.tar.patches import Patches
-
-LONG_WAY, MUCH = 0.025, 32 << 20
-"""Seconds of round trip, and bytes of content, from which more connections may pay: one channel carries 2 MB in it."""
 
 
 class Delivery:
@@ -244,40 +241,10 @@ class Delivery:
         rtt = max(self._run.session(name).rtt for name in names)
         has = frozenset[str].intersection(*(self._states[name].features for name in names))
 
-        large: list[LargeFile] = []
-
-        def make() -> Iterator[Chunk]:
-            sent = patching.whole if patching else paths
-            if large:
-                apart = {file.path for file in large}
-                sent = [path for path in sent if path not in apart]
-            if patching and patching.patches:
-                yield from patching.patches.chunks()
-            prefix = f"{layout.CACHE}/".encode()
-            yield from stream(tree.manifest, sent, prefix, tree.open, tree.mtime, tail, tree.check)
-
-        def unpack(cancel: Cancel) -> str:
-            tree.fetch(paths, cancel)
-            if patching:
-                patching.make(rtt, cancel)
-            sent = patching.whole if patching else paths
-            size_of = content if sent is paths else sum(tree.manifest.entries[path].size for path in sent)
-            if beside and rtt >= LONG_WAY and size_of >= MUCH:
-                from core.operations.large import large_files  # few uploads are like that
-
-                large[:] = large_files(tree, sent, rtt, self._senders, has)
-            return best_packing(has, size_of, rtt, lambda: self._sample(tree.manifest, sent))
-
-        fan_out = FanOut(make, names, unpack, rtt)
-        self._large[fan_out] = large
+        whole = Stream(tree, paths, content, has, rtt, self._senders, tail, patching, beside)
+        fan_out = FanOut(whole.chunks, names, whole.packing, rtt)
+        self._large[fan_out] = whole.large
         return fan_out
-
-    def _sample(self, manifest: Manifest, paths: Sequence[bytes]) -> Iterator[bytes]:
-        assert self._tree is not None
-        for path, place in probes(manifest, paths):
-            with self._tree.open(path) as file:
-                file.seek(place)
-                yield file.read(PIECE)
 
 
 def _fetching(run: Run, prepared: Prepared, states: Mapping[str, ServerState]) -> Fetching | None:

@@ -99,7 +99,7 @@ def _write(top: Path, manifest: Manifest, files: Files, cancel: Cancel, on_bytes
 
 def _file(folder: Folder, path: bytes, entry: Entry, files: Files, when: int) -> None:
     digest, left = hashlib.sha256(), entry.size
-    with folder.file(path, executable=entry.kind == EXECUTABLE, when=when) as write:
+    with folder.file(path, entry.size, executable=entry.kind == EXECUTABLE, when=when) as write:
         while left:
             piece = files.read(min(left, _PIECE))
             digest.update(piece)

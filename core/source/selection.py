@@ -46,6 +46,34 @@ def _contents_only(pattern: str) -> str:
     return bare + "/*" if bare.endswith("/**") else pattern
 
 
+class Selection:
+    """What is deployed of a tree whose entries come one by one, a folder before what lies in it.
+
+    publish   the folder that is deployed; "" for all
+    """
+
+    def __init__(self, publish: str, exclude: Sequence[str]) -> None:
+        self._start = os.path.join(os.fsencode(publish), b"")
+        self._exclude = exclude
+        self._excluded: Excluded | None = None if exclude else nothing
+        self._left_out: set[bytes] = set()
+
+    def relative(self, whole: bytes, *, folder: bool) -> bytes | None:
+        """The path of an entry in what is deployed; None where it is no part of that."""
+        if not whole.startswith(self._start):
+            return None
+        path = whole[len(self._start) :]
+        if self._excluded is None:
+            self._excluded = excluding(self._exclude)
+        if self._excluded is nothing:
+            return path
+        if path.rpartition(b"/")[0] in self._left_out or self._excluded(path, folder):
+            if folder:
+                self._left_out.add(path)
+            return None
+        return path
+
+
 def selected(tree: Manifest, publish: str, exclude: Sequence[str]) -> Manifest:
     """The deployed part of a whole tree, with paths relative to `publish`. SourceError where that is not a folder."""
     part = os.fsencode(publish)
@@ -53,21 +81,18 @@ def selected(tree: Manifest, publish: str, exclude: Sequence[str]) -> Manifest:
         return tree
     entries = tree.entries
     paths: Iterable[bytes] = entries
-    start = b""
     if part:
         entry = entries.get(part)
         if entry is None or entry.kind != FOLDER:
             raise not_a_folder(publish, [path for path, e in entries.items() if e.kind == FOLDER], entry is not None)
         start = part + b"/"
         paths = (path for path in entries if path.startswith(start))
-    excluded = excluding(exclude)
-    left_out: set[bytes] = set()
+    selection = Selection(publish, exclude)
     kept = Gathering()
     for whole in sorted(paths):
-        path, entry = whole[len(start) :], entries[whole]
-        if path.rpartition(b"/")[0] in left_out or excluded(path, entry.kind == FOLDER):
-            left_out.add(path)
-        else:
+        entry = entries[whole]
+        path = selection.relative(whole, folder=entry.kind == FOLDER)
+        if path is not None:
             kept[path] = entry
     return kept.manifest()
 

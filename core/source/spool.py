@@ -6,6 +6,7 @@ system removes the file with the process, however that ends.
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 import weakref
@@ -15,6 +16,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from core.source.coming import Coming
 from core.source.sums import KeptSums
 from core.sums import Summing
 from core.tar.reader import Buffer
@@ -28,14 +30,17 @@ class Spool:
 
     folder  on whose file system it lies
     sums    where those of large files are kept
+    coming  is told what comes, as it comes
     """
 
-    def __init__(self, folder: Path, sums: KeptSums | None = None) -> None:
+    def __init__(self, folder: Path, sums: KeptSums | None = None, coming: Coming | None = None) -> None:
         self.place = str(folder)
         self._sums = sums
+        self._coming = coming
         self._file = tempfile.TemporaryFile(dir=folder, buffering=_BUFFER)  # noqa: SIM115  # lives as long as we do
         weakref.finalize(self, self._file.close)
-        self._length = 0
+        self.length = 0
+        """Bytes that it took; those that were settled since can be read."""
         self._numbers: dict[bytes, int] = {}
         self._places = array("Q")
         """Where the content of each file begins and ends; the first of the two is at its number."""
@@ -51,46 +56,61 @@ class Spool:
     def folder(self, path: bytes) -> None:
         self._is_new(path)
         self._others.add(path)
+        if self._coming:
+            self._coming.folder(path)
 
     def link(self, path: bytes, target: bytes) -> None:
         self._is_new(path)
         self._others.add(path)
+        if self._coming:
+            self._coming.link(path, target)
 
     @contextmanager
-    def file(self, path: bytes, *, executable: bool, when: int) -> Iterator[Callable[[Buffer], None]]:
+    def file(self, path: bytes, size: int, *, executable: bool, when: int) -> Iterator[Callable[[Buffer], None]]:
         self._is_new(path)
-        with self.replace(path) as write:
+        if self._coming:
+            self._coming.file(path, size, self.length, executable=executable)
+        with self._written(path) as write:
             yield write
 
     def whole(self, path: bytes, content: Buffer, *, executable: bool, when: int) -> None:
         self._is_new(path)
-        self._file.write(content)
-        begin = self._length
-        self._length += len(content)
+        begin = self.length
+        self._write(content)
         self._note(path, begin)
+        if self._coming:
+            self._coming.whole(path, content, begin, executable=executable)
 
     @contextmanager
     def replace(self, path: bytes) -> Iterator[Callable[[Buffer], None]]:
         """Give a file another content."""
-        begin = self._length
+        if self._coming:
+            self._coming.replaced(path)
+        with self._written(path) as write:
+            yield write
 
-        def write(content: Buffer) -> None:
-            self._file.write(content)
-            self._length += len(content)
-
-        yield write
+    @contextmanager
+    def _written(self, path: bytes) -> Iterator[Callable[[Buffer], None]]:
+        begin = self.length
+        yield self._write
         self._note(path, begin)
+
+    def _write(self, content: Buffer) -> None:
+        self._file.write(content)
+        self.length += len(content)
+        if self._coming:
+            self._coming.grown(self.length)
 
     def _note(self, path: bytes, begin: int) -> None:
         self._numbers[path] = len(self._places)
-        self._places.extend((begin, self._length))
+        self._places.extend((begin, self.length))
 
     def summed(self, summing: Summing) -> None:
         if self._sums:
             self._sums.keep(summing)
 
     def settle(self) -> None:
-        """It is filled: from now on it can be read. OSError where not all of it could be written."""
+        """What it has can be read from now on. OSError where not all of it could be written."""
         self._file.flush()
 
     def read(self, path: bytes, most: int) -> bytes:
@@ -103,6 +123,13 @@ class Spool:
         """The content of a file, once it is settled. KeyError where it has none of that name."""
         number = self._numbers[path]
         return cast(BinaryIO, Content(self, self._places[number], self._places[number + 1]))
+
+    def part(self, begin: int, end: int) -> bytes:
+        """What it took from one place to another. It is there: `settle` was called since."""
+        piece = os.pread(self._file.fileno(), end - begin, begin)
+        if len(piece) != end - begin:
+            raise OSError(errno.EIO, "the system gives less than was written", self.place)
+        return piece
 
     def fileno(self) -> int:
         return self._file.fileno()
@@ -129,8 +156,10 @@ class Part:
     def link(self, path: bytes, target: bytes) -> None:
         self._spool.link(self._start + path, target)
 
-    def file(self, path: bytes, *, executable: bool, when: int) -> AbstractContextManager[Callable[[Buffer], None]]:
-        return self._spool.file(self._start + path, executable=executable, when=when)
+    def file(
+        self, path: bytes, size: int, *, executable: bool, when: int
+    ) -> AbstractContextManager[Callable[[Buffer], None]]:
+        return self._spool.file(self._start + path, size, executable=executable, when=when)
 
     def whole(self, path: bytes, content: Buffer, *, executable: bool, when: int) -> None:
         self._spool.whole(self._start + path, content, executable=executable, when=when)

@@ -14,6 +14,7 @@ from msgspec import Struct, field
 from core.errors import SourceError
 from core.jobs import Cancel
 from core.manifest import Manifest
+from core.source.coming import Coming
 from core.text import show_path
 
 Stamp = bytes
@@ -42,6 +43,9 @@ class Contents(Protocol):
 
     def fetch(self, paths: Collection[bytes], cancel: Cancel) -> None:
         """Have these files at hand, so that `open` need not look for them. Raises SourceError."""
+
+    def come(self, paths: Collection[bytes], cancel: Cancel) -> Coming | None:
+        """Begin to have these files at hand: what comes. None where they are. Raises SourceError."""
 
     def open(self, path: bytes) -> BinaryIO:
         """The content of a file. Raises SourceError."""
@@ -85,6 +89,12 @@ class Tree(Struct, frozen=True, dict=True):
         """Have the files of these paths at hand, before they are opened. SourceError where they cannot be had."""
         if self.contents is not None:
             self.contents.fetch(paths, cancel)
+
+    def come(self, paths: Collection[bytes], cancel: Cancel) -> Coming | None:
+        """Begin to have the files of these paths at hand: what comes, in its order. None where they are, or may be
+        opened as they are. SourceError where they cannot be had.
+        """
+        return self.contents.come(paths, cancel) if self.contents is not None else None
 
     def open(self, path: bytes) -> BinaryIO:
         """A file's content. SourceError where it cannot be read any more; a symbolic link is never followed."""

@@ -51,6 +51,10 @@ class StoredContents:
         if any(self.manifest.entries[path].is_file for path in paths):
             self._here(cancel)
 
+    def come(self, paths: Collection[bytes], cancel: Cancel) -> None:
+        """As `fetch`: what comes from elsewhere counts only when all of it is there."""
+        self.fetch(paths, cancel)
+
     def open(self, path: bytes) -> BinaryIO:
         """The content of a file. Raises as `fetch`."""
         return self._here(self.cancel).open(path)

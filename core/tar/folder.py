@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from core.sums import Summing
@@ -29,8 +29,13 @@ class Folder:
     def link(self, path: bytes, target: bytes) -> None:
         os.symlink(target, self._top + path)
 
+    def file(
+        self, path: bytes, size: int, *, executable: bool, when: int
+    ) -> AbstractContextManager[Callable[[Buffer], None]]:
+        return self._made(path, executable, when)
+
     @contextmanager
-    def file(self, path: bytes, *, executable: bool, when: int) -> Iterator[Callable[[Buffer], None]]:
+    def _made(self, path: bytes, executable: bool, when: int) -> Iterator[Callable[[Buffer], None]]:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         handle = os.open(self._top + path, flags, 0o777 if executable else 0o666)
 
@@ -46,7 +51,7 @@ class Folder:
             os.close(handle)
 
     def whole(self, path: bytes, content: Buffer, *, executable: bool, when: int) -> None:
-        with self.file(path, executable=executable, when=when) as write:
+        with self._made(path, executable, when) as write:
             write(content)
 
     def summed(self, summing: Summing) -> None:
@@ -62,6 +67,5 @@ class Folder:
         """Give a file another content; its mode and time stay."""
         facts = os.lstat(self._top + path)
         os.unlink(self._top + path)
-        executable, when = bool(facts.st_mode & 0o100), int(facts.st_mtime)
-        with self.file(path, executable=executable, when=when) as write:
+        with self._made(path, bool(facts.st_mode & 0o100), int(facts.st_mtime)) as write:
             yield write

@@ -49,8 +49,10 @@ class Sink(Protocol):
     def link(self, path: bytes, target: bytes) -> None:
         """A symbolic link."""
 
-    def file(self, path: bytes, *, executable: bool, when: int) -> AbstractContextManager[Callable[[Buffer], None]]:
-        """A file: what takes its content piece by piece. when: seconds since the epoch."""
+    def file(
+        self, path: bytes, size: int, *, executable: bool, when: int
+    ) -> AbstractContextManager[Callable[[Buffer], None]]:
+        """A file of so many bytes: what takes its content piece by piece. when: seconds since the epoch."""
 
     def whole(self, path: bytes, content: Buffer, *, executable: bool, when: int) -> None:
         """A file whose content is at hand."""
@@ -153,10 +155,9 @@ def _file(stream: BinaryIO, member: Member, sink: Sink, cancel: Cancel) -> tuple
     if member.size <= _WHOLE:
         content = memoryview(_read(stream, rounded(member.size)))[: member.size]
         sink.whole(member.path, content, executable=executable, when=member.time)
-        pointer = member.size < 1024 and bytes(content[: len(_POINTER)]) == _POINTER
-        return Entry(kind, member.size, hashlib.sha256(content).hexdigest()), pointer
+        return Entry(kind, member.size, hashlib.sha256(content).hexdigest()), is_pointer(content)
     summing = Summing(has_sums(member.size))
-    with sink.file(member.path, executable=executable, when=member.time) as write:
+    with sink.file(member.path, member.size, executable=executable, when=member.time) as write:
         left = member.size
         while left:
             cancel.check()
@@ -167,6 +168,11 @@ def _file(stream: BinaryIO, member: Member, sink: Sink, cancel: Cancel) -> tuple
         _read(stream, rounded(member.size) - member.size)
         sink.summed(summing)
     return Entry(kind, member.size, summing.hexdigest()), False
+
+
+def is_pointer(content: Buffer) -> bool:
+    """Whether the content of a file begins like a pointer of Git LFS."""
+    return len(content) < 1024 and bytes(content[: len(_POINTER)]) == _POINTER
 
 
 def _make_parents(path: bytes, entries: Gathering, sink: Sink) -> None:

@@ -9,11 +9,11 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Iterator, Sequence
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple, Protocol
 
 from core import layout
 from core.errors import SourceError
-from core.manifest import FOLDER, LINK, Difference, Manifest, raw_of
+from core.manifest import FOLDER, FOLDER_ENTRY, LINK, Difference, Entry, Manifest, raw_of
 from core.text import show_path
 
 BLOCK = 512
@@ -83,6 +83,63 @@ def manifest_files(manifest: Manifest, change: Difference | None) -> list[tuple[
         (f"{layout.INCOMING}/added".encode(), raw_of(change.added)),
         (f"{layout.INCOMING}/gone".encode(), raw_of(change.gone)),
     ]
+
+
+class Arrivals(Protocol):
+    """Files and links in the order in which they come (core.source.coming)."""
+
+    mtime: int
+
+    def entries(self) -> Iterator[tuple[int, bytes, Entry]]:
+        """The number, path and entry of each; waits for them."""
+
+    def content(self, number: int, piece: int) -> Iterator[bytes]:
+        """The content of a file in pieces of at most so many bytes; waits for it."""
+
+
+def stream_of_arrivals(arrivals: Arrivals, prefix: bytes, sent: set[bytes]) -> Iterator[Chunk]:
+    """Chunks with what comes, as it comes, and the folders above it; `stream` gives the rest.
+
+    sent   gets the paths of what the chunks hold
+    """
+    held: list[bytes] = []
+    size = content = files = 0
+    when = arrivals.mtime
+    for number, path, entry in arrivals.entries():
+        pieces = [header(prefix + folder + b"/", b"5", FOLDER_ENTRY.mode, 0, when) for folder in _new(path, sent)]
+        if entry.kind == LINK:
+            pieces.append(header(prefix + path, b"2", 0o777, 0, when, entry.target))
+        else:
+            pieces.append(header(prefix + path, b"0", entry.mode, entry.size, when))
+            for piece in arrivals.content(number, CHUNK):
+                held += (*pieces, piece)
+                size += sum(map(len, pieces)) + len(piece)
+                content += len(piece)
+                pieces = []
+                if size >= CHUNK:
+                    yield Chunk(b"".join(held), content, files)
+                    held, size, content, files = [], 0, 0, 0
+            pieces.append(padding(entry.size))
+            files += 1
+        sent.add(path)
+        held += pieces
+        size += sum(map(len, pieces))
+        if size >= CHUNK:
+            yield Chunk(b"".join(held), content, files)
+            held, size, content, files = [], 0, 0, 0
+    if held:
+        yield Chunk(b"".join(held), content, files)
+
+
+def _new(path: bytes, known: set[bytes]) -> list[bytes]:
+    """The folders above a path that are not known yet, the highest first; they are from now on."""
+    new = []
+    parent = path.rpartition(b"/")[0]
+    while parent and parent not in known:
+        known.add(parent)
+        new.append(parent)
+        parent = parent.rpartition(b"/")[0]
+    return new[::-1]
 
 
 def stream(

@@ -11,7 +11,7 @@ import pytest
 from core.config import Server
 from core.errors import ConnectError
 from core.events import Note
-from core.operations import delivery, large
+from core.operations import large, streams
 from core.remote import lanes, launch
 from core.remote.connection import Connection
 from core.remote.link import Routes
@@ -30,8 +30,8 @@ FILES = {"video": os.urandom(SIZE), "a folder/of two words\n": TEXT, "tool": Scr
 @pytest.fixture
 def short_pieces(monkeypatch):
     """What is large, and far, is smaller and nearer than in earnest."""
-    monkeypatch.setattr(delivery, "LONG_WAY", 0.0)
-    monkeypatch.setattr(delivery, "MUCH", 1)
+    monkeypatch.setattr(streams, "LONG_WAY", 0.0)
+    monkeypatch.setattr(streams, "MUCH", 1)
     monkeypatch.setattr(large, "LARGE", 500_000)
     monkeypatch.setattr(large, "lanes_for", lambda total, rtt, servers: 4 if total else 1)
     monkeypatch.setattr(lanes, "PIECE", 4 * lanes.BLOCK)

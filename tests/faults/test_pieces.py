@@ -12,7 +12,7 @@ import pytest
 
 from core.errors import Cancelled, ConnectError, TurnoutError
 from core.events import Note
-from core.operations import delivery, large
+from core.operations import large, streams
 from core.remote import lanes
 from tests.engine.driving import Engine, at_rest, current, live
 from tests.faults.test_breaks import agents_of
@@ -27,9 +27,9 @@ AFTER = 3
 """Pieces that have been sent when it happens."""
 IN_PIECES = """
 import os, signal
-from core.operations import delivery, large
+from core.operations import large, streams
 from core.remote import lanes
-delivery.LONG_WAY, delivery.MUCH, large.LARGE = 0.0, 1, 500_000
+streams.LONG_WAY, streams.MUCH, large.LARGE = 0.0, 1, 500_000
 large.lanes_for = lambda total, rtt, servers: 4 if total else 1
 lanes.PIECE = 4 * lanes.BLOCK
 gave, given = lanes.Lane.give, []
@@ -45,8 +45,8 @@ lanes.Lane.give = give
 @pytest.fixture
 def in_pieces(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], object]], None]:
     """What is large, and far, is smaller and nearer than in earnest. Gives what lets something happen in the middle."""
-    monkeypatch.setattr(delivery, "LONG_WAY", 0.0)
-    monkeypatch.setattr(delivery, "MUCH", 1)
+    monkeypatch.setattr(streams, "LONG_WAY", 0.0)
+    monkeypatch.setattr(streams, "MUCH", 1)
     monkeypatch.setattr(large, "LARGE", 500_000)
     monkeypatch.setattr(large, "lanes_for", lambda total, rtt, servers: 4 if total else 1)
     monkeypatch.setattr(lanes, "PIECE", 4 * lanes.BLOCK)

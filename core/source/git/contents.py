@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import BinaryIO
 
-from core.errors import SourceError
-from core.jobs import Cancel
+from core.errors import SourceError, TurnoutError
+from core.jobs import Cancel, fault
+from core.source.coming import Coming
 from core.source.git.checkout import again
 from core.source.git.export_cache import Export
 from core.source.git.repository import Resolved
@@ -34,6 +35,29 @@ class GitContents:
         """Have these files at hand. SourceError where git does not give them as the export had them."""
         self._fetch([self._start + path for path in paths] if self._start else paths, cancel)
 
+    def come(self, paths: Collection[bytes], cancel: Cancel) -> Coming | None:
+        """Begin to have these files at hand: what comes, until all are there as the export had them. None where they
+        are at hand; if some are, they are when this returns. Raises as `fetch`.
+        """
+        wanted = {self._start + path: path for path in paths}
+        missing = self._missing(wanted)
+        if len(missing) < len(self._files_of(wanted)):
+            self._fetch(wanted, cancel)
+            return None
+        if not missing:
+            return None
+        coming = Coming(lambda path, folder: wanted.get(path))
+
+        def fetch() -> None:
+            try:
+                self._fetch(missing, cancel, coming)
+                coming.end()
+            except Exception as error:  # who takes what comes has to hear of it
+                coming.end(error if isinstance(error, TurnoutError) else fault(error))
+
+        threading.Thread(target=fetch, name="git archive", daemon=True).start()
+        return coming
+
     def open(self, path: bytes) -> BinaryIO:
         """The content of a file; where it is not at hand, all files are fetched first. Raises as `fetch`."""
         path = self._start + path
@@ -45,16 +69,25 @@ class GitContents:
             raise SourceError(f"{show_path(path[len(self._start) :])} is not a file of the tree")
         return found.open(path)
 
-    def _fetch(self, paths: Collection[bytes], cancel: Cancel) -> None:
-        """As `fetch`, with paths of the whole export."""
+    def _files_of(self, paths: Iterable[bytes]) -> list[bytes]:
         entries = self._export.manifest.entries
+        return [path for path in paths if entries[path].is_file]
+
+    def _missing(self, paths: Iterable[bytes]) -> list[bytes]:
+        """Files that are not at hand."""
+        return [path for path in self._files_of(paths) if self._holding(path) is None]
+
+    def _fetch(self, paths: Collection[bytes], cancel: Cancel, coming: Coming | None = None) -> None:
+        """As `fetch`, with paths of the whole export. `coming` is told what comes; where all is at hand, nothing."""
         with self._lock:
-            missing = [path for path in paths if self._holding(path) is None and entries[path].is_file]
+            missing = self._missing(paths)
             if not missing:
                 return
             folder = self._export.folder.parent
             try:
-                spool = Spool(folder)
+                spool = Spool(folder, coming=coming)
+                if coming:
+                    coming.fill(spool, int(self._export.about.committed))
                 again(self._resolved, self._export, spool, missing, cancel)
                 spool.settle()
             except OSError as error:

@@ -1,0 +1,181 @@
+"""What comes of a tree while its source is still read, for who sends it meanwhile.
+
+One thread reads the source and fills a spool, another one takes what has come, in the same order. What is taken is
+compared with the manifest once that is made: nothing counts on a server before it has the manifest, too.
+"""
+
+from __future__ import annotations
+
+import threading
+from array import array
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from core.errors import TurnoutError
+from core.manifest import EXECUTABLE, FILE, LINK, Entry, Manifest
+from core.tar.reader import Buffer, is_pointer
+from core.text import encode_path
+
+if TYPE_CHECKING:
+    from core.source.spool import Spool
+
+_ENOUGH = 128 << 10
+"""Bytes for which it is worth to wake who waits: two threads that take turns for each small file are slow."""
+_LOOK = 0.05
+"""Seconds between two looks for who waits."""
+
+Choose = Callable[[bytes, bool], bytes | None]
+"""The path in the tree that is sent, of a path of the source; None for what is not sent. True for a folder."""
+
+
+class Coming:
+    """Files and links in the order in which they come, apart from what is still to be replaced (pointers of Git LFS).
+
+    mtime   of all of them, in seconds since the epoch
+    """
+
+    def __init__(self, choose: Choose) -> None:
+        self.mtime = 0
+        self._choose = choose
+        self._spool: Spool | None = None
+        self._paths: list[bytes] = []
+        self._kinds = bytearray()
+        self._sizes, self._begins = array("Q"), array("Q")
+        self._targets: dict[int, bytes] = {}
+        self._replaced: set[bytes] = set()
+        self._settled = 0
+        self._more = threading.Condition()
+        self._wanted: int | None = None
+        self._error: TurnoutError | None = None
+        self._ended = False
+
+    # What the thread says that reads the source.
+
+    def fill(self, spool: Spool, mtime: int) -> None:
+        """It begins: what comes goes through this spool."""
+        self.mtime = mtime
+        self._spool = spool
+
+    def folder(self, path: bytes) -> None:
+        """A folder, before what lies in it."""
+        self._choose(path, True)
+
+    def link(self, path: bytes, target: bytes) -> None:
+        chosen = self._choose(path, False)
+        if chosen is not None:
+            self._targets[len(self._kinds)] = target
+            self._add(chosen, LINK, 0, 0)
+
+    def file(self, path: bytes, size: int, begin: int, *, executable: bool) -> None:
+        """A file whose content follows, or is there, from a place of the spool on."""
+        chosen = self._choose(path, False)
+        if chosen is not None:
+            self._add(chosen, EXECUTABLE if executable else FILE, size, begin)
+
+    def whole(self, path: bytes, content: Buffer, begin: int, *, executable: bool) -> None:
+        """A file that is there. What begins like a pointer of Git LFS waits for its content."""
+        if not is_pointer(content):
+            self.file(path, len(content), begin, executable=executable)
+
+    def replaced(self, path: bytes) -> None:
+        """A file has another content now."""
+        chosen = self._choose(path, False)
+        if chosen is not None:
+            self._replaced.add(chosen)
+
+    def grown(self, length: int) -> None:
+        """The spool has so many bytes now."""
+        if self._wanted is not None and length >= self._wanted:
+            with self._more:
+                self._more.notify_all()
+
+    def end(self, error: TurnoutError | None = None) -> None:
+        """All has come, or no more will, for this error. The first word counts."""
+        with self._more:
+            if not self._ended:
+                self._error, self._ended = error, True
+                self._more.notify_all()
+
+    def _add(self, path: bytes, kind: str, size: int, begin: int) -> None:
+        self._paths.append(path)
+        self._sizes.append(size)
+        self._begins.append(begin)
+        self._kinds.append(ord(kind))  # the last one: its length says how many there are
+
+    # What the thread asks that sends it.
+
+    @property
+    def begun(self) -> bool:
+        """Whether anything has come, and more may come."""
+        return bool(self._kinds) and not self._ended
+
+    def entries(self) -> Iterator[tuple[int, bytes, Entry]]:
+        """What comes: its number, path, and entry without what only the whole content tells; waits for it. Raises the
+        error with which it ended.
+        """
+        number = 0
+        while True:
+            ended = self._ended
+            while number < len(self._kinds):
+                yield number, self._paths[number], self._entry(number)
+                number += 1
+            if ended:
+                if self._error is not None:
+                    raise self._error
+                return
+            self._wait(lambda number=number: number < len(self._kinds))  # type: ignore[misc]
+
+    def content(self, number: int, piece: int) -> Iterator[bytes]:
+        """The content of a file in pieces of so many bytes; waits for it. Raises the error with which it ended."""
+        spool = self._spool
+        assert spool is not None
+        place = self._begins[number]
+        end = place + self._sizes[number]
+        while place < end:
+            until = min(place + piece, end)
+            if until > self._settled:
+                self._wait(lambda until=until: spool.length >= until)  # type: ignore[misc]
+                if spool.length < until:
+                    raise self._error or EOFError("the source ended in the middle of a file")
+                self._settled = spool.length
+                spool.settle()
+            yield spool.part(place, until)
+            place = until
+
+    def sample(self, most: int, number: int, size: int) -> tuple[int, list[bytes]]:
+        """How many bytes have come, once those are so many or no more will come; and so many pieces of them, of `size`
+        bytes, evenly spread. Raises nothing: what went wrong `entries` raises.
+        """
+        spool = self._spool
+        if spool is None:
+            return 0, []
+        self._wait(lambda: spool.length >= most)
+        length = spool.length
+        spool.settle()
+        places = [length * (2 * each + 1) // (2 * number) for each in range(number)]
+        return length, [spool.part(place, min(place + size, length)) for place in places if place < length]
+
+    def fits(self, manifest: Manifest) -> bool:
+        """Whether all that came is in a tree just so; its content is what was hashed on its way into the spool."""
+        for number, path in enumerate(self._paths[: len(self._kinds)]):
+            entry, came = manifest.entries.get(path), self._entry(number)
+            if entry is None or entry._replace(content=came.content) != came or path in self._replaced:
+                return False
+            if came.kind == LINK and entry.content != came.content:
+                return False
+        return True
+
+    def _entry(self, number: int) -> Entry:
+        kind = chr(self._kinds[number])
+        content = encode_path(self._targets[number]) if kind == LINK else ""
+        return Entry(kind, self._sizes[number], content)
+
+    def _wait(self, there: Callable[[], bool]) -> None:
+        """Wait until it is there, or no more will come."""
+        spool = self._spool
+        while not there() and not self._ended:
+            with self._more:
+                self._wanted = (spool.length if spool else 0) + _ENOUGH
+                if not self._ended:
+                    self._more.wait(_LOOK)
+                self._wanted = None
