@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from core.disk_space import emptied, lacking, of_release, of_upload
@@ -15,12 +16,13 @@ from core.operations.fan_out import FanOut
 from core.operations.planning import Prepared
 from core.operations.progress import Progress
 from core.operations.run import Run
-from core.operations.streams import Stream
+from core.operations.streams import PREFIX, Stream
 from core.patchable import patchable
 from core.plan import UPLOAD
 from core.protocol.listing import with_sizes
 from core.records import ServerState
-from core.tar.writer import manifest_files
+from core.source.coming import Coming
+from core.tar.writer import Chunk, manifest_files, stream
 from core.text import count, show_path, size, some_lines
 
 if TYPE_CHECKING:
@@ -29,6 +31,10 @@ if TYPE_CHECKING:
     from core.remote.lanes import LargeFile
     from core.remote.upload import Upload
     from core.tar.patches import Patches
+
+
+class _OtherFiles(TurnoutError):
+    """What was sent before the tree was made is not what it has."""
 
 
 class Delivery:
@@ -49,7 +55,11 @@ class Delivery:
         self._large: dict[FanOut, list[LargeFile]] = {}
         self._senders = sum(step.action == UPLOAD and not step.stored for step in prepared.plan.steps)
         self.fetching = _fetching(run, prepared, states)
+        self._ahead = prepared.ahead
+        self._begun = set(self._ahead.servers) if self._ahead else set[str]()
         self._group_known()
+        if self._ahead and self._begun:
+            self._ahead.go(partial(self._rest, self._ahead.coming))
 
     def _group_known(self) -> None:
         """Servers with the same cache get the same stream; a server whose cache is compared first has its own."""
@@ -58,7 +68,7 @@ class Delivery:
         groups: dict[tuple[str, bool], list[str]] = {}
         for step in self._plan.steps:
             cache = self._caches.get(step.server)
-            if step.action == UPLOAD and step.exact and not step.stored:
+            if step.action == UPLOAD and step.exact and not step.stored and step.server not in self._begun:
                 key = cache.digest if cache else "", self._is_of_group(step.server)
                 groups.setdefault(key, []).append(step.server)
         for (_, of_group), names in groups.items():
@@ -80,6 +90,8 @@ class Delivery:
         not sent again.
         """
         if self.fetching and self._plan.step(name).stored and self.fetching.fetch(name, cancel):
+            return
+        if name in self._begun and self._go_on(name, cancel):
             return
         run, held, state = self._run, self._run.held(name), self._states[name]
         assert self._tree is not None
@@ -109,6 +121,31 @@ class Delivery:
             raise
         finally:
             fan_out.leave(name)
+
+    def _go_on(self, name: str, cancel: Cancel) -> bool:
+        """End an upload that began before the tree was made; False where that has other files now than came then.
+
+        Raises as `send`: where it is tried again, the cache is compared first.
+        """
+        assert self._ahead is not None and self._tree is not None
+        self._begun.discard(name)
+        progress = Progress(self._run, name, self._tree.manifest.bytes, self._tree.manifest.files)
+        try:
+            self._ahead.finish(name, progress, cancel)
+        except _OtherFiles:
+            return False
+        self._count(progress)
+        return True
+
+    def _rest(self, coming: Coming, sent: set[bytes]) -> Iterator[Chunk]:
+        """What an upload lacks that sent these paths before the tree was made."""
+        tree = self._tree
+        assert tree is not None
+        if not coming.fits(tree.manifest):
+            raise _OtherFiles("other files came than the tree has")
+        paths = [path for path in difference(EMPTY, tree.manifest).send if path not in sent]
+        tail = manifest_files(tree.manifest, None)
+        yield from stream(tree.manifest, paths, PREFIX, tree.open, tree.mtime, tail, tree.check)
 
     def _upload(
         self,

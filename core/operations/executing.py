@@ -28,6 +28,7 @@ from core.operations.ending import end, unclaimed
 from core.operations.operation import Operation, Request, operation_of, reason_of
 from core.operations.planning import Prepared, with_records_of
 from core.operations.run import Run, masked
+from core.operations.sent_ahead import sending_ahead
 from core.overlap import WAY_OUT, overlaps
 from core.plan import FROZEN, NO_SPACE, NOT_A_LINK, Plan
 from core.protocol.requests import ANYWHERE, Settles, live_at
@@ -245,7 +246,7 @@ def _execute(run: Run, operation: Operation[Any], controls: Controls, wait: floa
             cache=operation.looks_at_caches,
         )
         operation.unreached = {name: error for name, error in run.failed.items() if name in run.left_out}
-        with run.or_give_back("refused"):
+        with run.or_give_back("refused"), sending_ahead(run, operation, tree, states, controls.cancel) as ahead:
             with run.fleet.project.settings.measured("plan"):
                 states = _with_caches(run, operation, _named(operation, states))
                 prepared = operation.prepare(states, tree)
@@ -259,6 +260,9 @@ def _execute(run: Run, operation: Operation[Any], controls: Controls, wait: floa
             _refuse(prepared.plan)
             _across_migrations(operation, prepared.plan)
             controls.cancel.check()
+            if ahead:
+                ahead.only(prepared.plan)
+                prepared = replace(prepared, ahead=ahead)
             _let_go(run, prepared.plan)
     return _carry_out(run, operation, prepared, states, controls)
 

@@ -37,6 +37,8 @@ def carry_out(run: Run, prepared: Prepared, states: Mapping[str, ServerState], c
     except Exception as problem:
         # A bug of Turnout's must not leave servers half-way either.
         error = problem if isinstance(problem, TurnoutError) else fault(problem)
+        if prepared.ahead:
+            prepared.ahead.stop(clear=False)
         put_back(run, standing, hooks, error)
         error.hint = error.hint or (ALL_BACK if standing.switched else NONE_SWITCHED)
         if error is problem:

@@ -29,6 +29,7 @@ from core.planner.freeze import frozen
 from core.planner.naming import is_word_for_release, release_named
 from core.questions import HOLD_RULE, LONGEST_HOLD, OTHER, REQUIRED, SHORTEST_HOLD
 from core.records import LONGEST_REASON, TAG_RULE, ServerState, is_tag
+from core.source.coming import Coming
 from core.source.tree import Tree
 from core.strategy import Strategy
 from core.text import clean
@@ -97,6 +98,8 @@ class Operation(ABC, Generic[R]):
         self.emit = emit
         self.cancel = cancel
         self.planned = planned
+        self.coming: Coming | None = None
+        """What comes of its tree while that is made, where it can be told."""
         self.unreached: dict[str, TurnoutError] = {}
         """What happened on the servers that are left out because it cannot begin there."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -24,11 +25,15 @@ from core.source.tree import Tree
 from core.strategy import Strategy
 from core.text import count
 
+if TYPE_CHECKING:
+    from core.operations.sent_ahead import SentAhead
+
 
 class Prepared(Struct, frozen=True):
     """A plan and what else its execution needs: the trees to send, and what each deploy-cache holds.
 
     tree     of the plan's release; trees: by tag, of others that servers go to
+    ahead    uploads that have begun already
     """
 
     plan: Plan
@@ -36,6 +41,7 @@ class Prepared(Struct, frozen=True):
     caches: Mapping[str, Manifest | None] = field(default_factory=dict)
     interruption: Interruption | None = None
     trees: Mapping[str, Tree] = field(default_factory=dict)
+    ahead: SentAhead | None = None
 
     def tree_of(self, tag: str) -> Tree | None:
         """The tree of one of the plan's releases, where any server gets it."""

@@ -56,9 +56,7 @@ def release_step(
     unknown = cache is None and not state.cache_empty
     refusal = (
         refusal
-        or mount_refusal(state)
-        or cache_refusal(state)
-        or _hard_link_refusal(state, settings)
+        or refusal_before_tree(state, hard_links=settings.hard_links)
         or _shared_refusal(state, settings, manifest)
         or _writable_refusal(state, settings, manifest)
         # An unknown cache is compared before the upload: only what cannot possibly fit is refused here.
@@ -80,6 +78,12 @@ def release_step(
     )
 
 
+def refusal_before_tree(state: ServerState, *, hard_links: bool) -> Refusal | None:
+    """Why no release can be made on a server, whatever is in it."""
+    refusal = current_refusal(state) or mount_refusal(state) or cache_refusal(state)
+    return refusal or (_hard_link_refusal(state) if hard_links else None)
+
+
 def _other_content(existing: Release | None, record: Record) -> Refusal | None:
     """Why a tag cannot be used on a server that has it already: its content there may be different."""
     if existing is None:
@@ -95,10 +99,10 @@ def _other_content(existing: Release | None, record: Record) -> Refusal | None:
     return None
 
 
-def _hard_link_refusal(state: ServerState, settings: PlanSettings) -> Refusal | None:
+def _hard_link_refusal(state: ServerState) -> Refusal | None:
     """Why a release cannot be made of hard links on a server."""
     apart = sorted(state.apart & {layout.CACHE, layout.RELEASES})
-    if not settings.hard_links or not apart:
+    if not apart:
         return None
     return Refusal(
         f'{" and ".join(apart)} in {state.root}: not on the file system of .turnout, and `copy = "hardlink"` needs one '

@@ -12,6 +12,7 @@ from core.errors import SourceError
 from core.events import Emit, unheard
 from core.jobs import Cancel
 from core.records import Record
+from core.source.coming import Coming
 from core.source.kinds import Branch, Choices, Source, source_of
 from core.source.store import known, remember
 from core.source.tree import Tree
@@ -33,17 +34,25 @@ __all__ = [
 
 
 def make_tree(
-    project: Project, ref: str | None, emit: Emit, cancel: Cancel, *, target: str = "", rebuild: bool = False
+    project: Project,
+    ref: str | None,
+    emit: Emit,
+    cancel: Cancel,
+    *,
+    target: str = "",
+    rebuild: bool = False,
+    coming: Coming | None = None,
 ) -> Tree:
     """The tree of a revision (None: the project's own `ref`), or of what lies at the source's place now.
 
     target    the environment that it is built for
     rebuild   a finished build is not used again
+    coming    is told what comes while it is made, by a source that can tell
     UsageError for a revision that does not exist, SourceError where the tree cannot be made. No server is touched.
     """
     cancel.check()
     with _on_this_machine(), project.settings.measured("tree"):
-        tree = source_of(project).tree(ref, target, emit, cancel, rebuild=rebuild)
+        tree = source_of(project).tree(ref, target, emit, cancel, rebuild=rebuild, coming=coming)
         remember(project.settings.cache, tree.manifest)
         return tree
 

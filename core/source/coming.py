@@ -9,9 +9,11 @@ from __future__ import annotations
 import threading
 from array import array
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from core.errors import TurnoutError
+from core.jobs import fault
 from core.manifest import EXECUTABLE, FILE, LINK, Entry, Manifest
 from core.tar.reader import Buffer, is_pointer
 from core.text import encode_path
@@ -95,6 +97,16 @@ class Coming:
             if not self._ended:
                 self._error, self._ended = error, True
                 self._more.notify_all()
+
+    @contextmanager
+    def ending(self) -> Iterator[None]:
+        """Read the source in the block: all has come when it ends, or what it raises is the reason why not."""
+        try:
+            yield
+        except Exception as error:
+            self.end(error if isinstance(error, TurnoutError) else fault(error))
+            raise
+        self.end()
 
     def _add(self, path: bytes, kind: str, size: int, begin: int) -> None:
         self._paths.append(path)

@@ -12,6 +12,7 @@ from core.errors import SourceError
 from core.events import Emit
 from core.jobs import Cancel
 from core.source.build import build, turnout_variables
+from core.source.coming import Coming
 from core.source.folder import Hashes, part_of, scan
 from core.source.kinds import Introduction, Unversioned, place
 from core.source.selection import excluding
@@ -44,7 +45,16 @@ class DirectorySource(Unversioned):
             return ('exclude = ["/turnout.toml", ".env"]   # gitignore patterns: what is not deployed',)
         return ('# exclude = ["/docs", "*.map"]   # gitignore patterns',)
 
-    def tree(self, ref: str | None, target: str, emit: Emit, cancel: Cancel, *, rebuild: bool = False) -> Tree:
+    def tree(
+        self,
+        ref: str | None,
+        target: str,
+        emit: Emit,
+        cancel: Cancel,
+        *,
+        rebuild: bool = False,
+        coming: Coming | None = None,
+    ) -> Tree:
         """The directory as it is now, after the build commands, which run in it every time.
 
         It may be given by a symbolic link, which is followed. `.git` at the top is never part of the tree; other things

@@ -9,21 +9,30 @@ from typing import TYPE_CHECKING
 from core.errors import TurnoutError
 from core.events import Emit, Event
 from core.jobs import Ahead, Cancel
+from core.source.coming import Coming
+from core.source.selection import Selection
 
 if TYPE_CHECKING:
     from core.config import Project
     from core.source.tree import Tree
 
 
+def coming_of(project: Project) -> Coming:
+    """What will be told what comes of a project's source."""
+    return Coming(Selection(project.source.publish, project.source.exclude).relative)
+
+
 class EarlyTree:
     """A tree for the environment `target`, on a thread of its own. Where commands build it nothing is begun: they
     run only when the operation has been found to be possible.
 
-    ref   the revision; None: the project's own `ref`
+    ref     the revision; None: the project's own `ref`
+    coming  what comes of it, as it comes
     """
 
     def __init__(self, project: Project, ref: str | None, target: str) -> None:
         self.ref = ref
+        self.coming = coming_of(project)
         self._project = project
         self._target = target
         self._cancel = Cancel()
@@ -56,7 +65,8 @@ class EarlyTree:
 
         if commands(self._project):
             return None
-        return make_tree(self._project, self.ref, self._say, self._cancel, target=self._target)
+        with self.coming.ending():
+            return make_tree(self._project, self.ref, self._say, self._cancel, target=self._target, coming=self.coming)
 
     def _say(self, event: Event) -> None:
         with self._lock:

@@ -15,6 +15,7 @@ from core.errors import SourceError, UsageError
 from core.events import Emit
 from core.jobs import Cancel
 from core.records import Record
+from core.source.coming import Coming
 from core.source.tree import Tree
 
 
@@ -95,10 +96,20 @@ class Source(Protocol):
         """UsageError where this revision (None: the project's own) does not exist. It makes nothing, and is quick."""
         ...
 
-    def tree(self, ref: str | None, target: str, emit: Emit, cancel: Cancel, *, rebuild: bool = False) -> Tree:
+    def tree(
+        self,
+        ref: str | None,
+        target: str,
+        emit: Emit,
+        cancel: Cancel,
+        *,
+        rebuild: bool = False,
+        coming: Coming | None = None,
+    ) -> Tree:
         """The tree of a revision (None: the project's own), built for the environment `target`.
 
         rebuild   a finished build is not used again
+        coming    is told what comes while it is made, by a source that can tell
         UsageError for a revision that does not exist, SourceError where the tree cannot be made.
         """
         ...

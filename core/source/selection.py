@@ -58,8 +58,8 @@ class Selection:
         self._excluded: Excluded | None = None if exclude else nothing
         self._left_out: set[bytes] = set()
 
-    def relative(self, whole: bytes, *, folder: bool) -> bytes | None:
-        """The path of an entry in what is deployed; None where it is no part of that."""
+    def relative(self, whole: bytes, folder: bool) -> bytes | None:
+        """The path of an entry in what is deployed; None where it is no part of that. `folder`: it is one."""
         if not whole.startswith(self._start):
             return None
         path = whole[len(self._start) :]
@@ -91,7 +91,7 @@ def selected(tree: Manifest, publish: str, exclude: Sequence[str]) -> Manifest:
     kept = Gathering()
     for whole in sorted(paths):
         entry = entries[whole]
-        path = selection.relative(whole, folder=entry.kind == FOLDER)
+        path = selection.relative(whole, entry.kind == FOLDER)
         if path is not None:
             kept[path] = entry
     return kept.manifest()

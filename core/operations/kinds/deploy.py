@@ -30,6 +30,7 @@ from core.planner.deploy import plan_deploy
 from core.records import REVISION_RULE, Record, ServerState, is_revision, next_seq
 from core.records.record import short_revision
 from core.source import make_tree, source_of
+from core.source.early import coming_of
 from core.source.tree import Tree
 from core.text import clean
 
@@ -88,11 +89,14 @@ class Deploy(Operation[DeployRequest], request=DeployRequest):
         source_of(project).check(ref)
         rebuild = self.request.rebuild and self.planned is None
         early = self.fleet.early_tree(ref)
+        coming = self.coming = early.coming if early else coming_of(project)
 
         def make() -> Tree:
             with reading(self.emit, "the tree"):
-                begun = early.take(self.emit, cancel) if early else None
-                return begun or make_tree(project, ref, self.emit, cancel, target=target, rebuild=rebuild)
+                if early and (begun := early.take(self.emit, cancel)):
+                    return begun
+                with coming.ending():
+                    return make_tree(project, ref, self.emit, cancel, target=target, rebuild=rebuild, coming=coming)
 
         return Ahead(make)
 

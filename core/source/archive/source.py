@@ -19,6 +19,7 @@ from core.source.archive.member import Budget, Damaged, Member
 from core.source.archive.streams import Stream
 from core.source.archive.unpacking import links_out, refuse, unpack
 from core.source.build import build, commands, turnout_variables
+from core.source.coming import Coming
 from core.source.folder import SETTLED, part_of, scan
 from core.source.git.export_cache import FILES, About, Export, finish, load, stamped
 from core.source.kinds import Introduction, Unversioned, place
@@ -52,7 +53,16 @@ class ArchiveSource(Unversioned):
             '# exclude = ["/docs", "*.map"]   # gitignore patterns',
         )
 
-    def tree(self, ref: str | None, target: str, emit: Emit, cancel: Cancel, *, rebuild: bool = False) -> Tree:
+    def tree(
+        self,
+        ref: str | None,
+        target: str,
+        emit: Emit,
+        cancel: Cancel,
+        *,
+        rebuild: bool = False,
+        coming: Coming | None = None,
+    ) -> Tree:
         """What the archive holds now, after the build commands, which run each time in a clean copy of it.
 
         What is private in it is private on the servers, but not after a build. SourceError with the name of everything

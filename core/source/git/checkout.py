@@ -11,7 +11,7 @@ import itertools
 import os
 import subprocess
 import tempfile
-from collections.abc import Collection, Iterable, Iterator, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence, Set
 from contextlib import contextmanager, suppress
 from typing import BinaryIO, Protocol, cast
 
@@ -50,9 +50,15 @@ class Place(Sink, Files, Protocol):
         """A folder in it, which a submodule fills."""
 
 
-def whole(resolved: Resolved, place: Place, cancel: Cancel) -> tuple[Manifest, About]:
-    """Bring all of a commit to an empty place, with its submodules and the content of its Git LFS files."""
+def whole(
+    resolved: Resolved, place: Place, cancel: Cancel, begin: Callable[[int], None] = lambda when: None
+) -> tuple[Manifest, About]:
+    """Bring all of a commit to an empty place, with its submodules and the content of its Git LFS files.
+
+    begin   called before the first of them, with the time of the commit in seconds since the epoch
+    """
     commit = resolved.repository.commit(resolved.commit)
+    begin(int(commit.committed))
     content = _content(resolved, place, cancel)
     about = About(
         resolved.commit,
@@ -215,7 +221,7 @@ def _archive(
     whose content this clone does not have."""
     with (
         tempfile.TemporaryFile() as said,
-        _running(resolved.archive(*paths, stderr=said.fileno(), in_pieces=in_pieces)) as process,
+        _running(resolved.archive(*paths, stderr=said.fileno(), in_pieces=in_pieces), cancel) as process,
     ):
         stream = cast(BinaryIO, process.stdout)
         _widen(stream)
@@ -225,6 +231,7 @@ def _archive(
             while stream.read(_PIPE):
                 pass  # the padding behind the end, which git would fail to write otherwise
         if process.wait() or unpacked is None:
+            cancel.check()
             said.seek(0)
             words = clean(said.read(4000).decode("utf-8", "replace")).strip()
             raise SourceError(f"git archive of {resolved.commit[:12]} failed", detail=words)
@@ -237,12 +244,14 @@ def _archive(
 
 
 @contextmanager
-def _running(process: subprocess.Popen[bytes]) -> Iterator[subprocess.Popen[bytes]]:
-    """The process, which is ended in any case."""
+def _running(process: subprocess.Popen[bytes], cancel: Cancel) -> Iterator[subprocess.Popen[bytes]]:
+    """The process, which is ended in any case; by a cancel at once, for a filter of git may wait for anything."""
     with process:
+        unlink = cancel.on_request(process.terminate)
         try:
             yield process
         finally:
+            unlink()
             if process.poll() is None:
                 process.kill()
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Collection, Iterable
+from contextlib import suppress
 from typing import BinaryIO
 
-from core.errors import SourceError, TurnoutError
-from core.jobs import Cancel, fault
+from core.errors import SourceError
+from core.jobs import Cancel
 from core.source.coming import Coming
 from core.source.git.checkout import again
 from core.source.git.export_cache import Export
@@ -49,11 +50,8 @@ class GitContents:
         coming = Coming(lambda path, folder: wanted.get(path))
 
         def fetch() -> None:
-            try:
+            with suppress(Exception), coming.ending():  # who takes what comes hears of it
                 self._fetch(missing, cancel, coming)
-                coming.end()
-            except Exception as error:  # who takes what comes has to hear of it
-                coming.end(error if isinstance(error, TurnoutError) else fault(error))
 
         threading.Thread(target=fetch, name="git archive", daemon=True).start()
         return coming

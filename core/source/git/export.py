@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from msgspec import Struct
@@ -17,6 +18,7 @@ from core.events import Emit
 from core.jobs import Cancel
 from core.manifest import Manifest
 from core.source.build import build, commands, completed, turnout_variables
+from core.source.coming import Coming
 from core.source.folder import part_of, scan
 from core.source.git.checkout import upon, whole
 from core.source.git.contents import GitContents
@@ -49,11 +51,20 @@ class Exported(Struct, frozen=True):
 
 
 def exported(
-    project: Project, resolved: Resolved, ref: str, target: str, emit: Emit, cancel: Cancel, *, rebuild: bool = False
+    project: Project,
+    resolved: Resolved,
+    ref: str,
+    target: str,
+    emit: Emit,
+    cancel: Cancel,
+    *,
+    rebuild: bool = False,
+    coming: Coming | None = None,
 ) -> Exported:
     """What is deployed of a commit to the environment `target`; taken from the cache where it is finished there.
 
     rebuild   a finished build is not used again
+    coming    is told what comes of a plain export of all files
     """
     source = project.source
     parent = project.settings.cache / "exports" / resolved.identity
@@ -67,7 +78,7 @@ def exported(
         export = reused or _built(project, resolved, variables, parent / name, emit, cancel)
         made = reused.about.made if reused else 0.0
         return Exported(export.files, export.manifest, export.about, reused=made)
-    export, spool = _plain(project, resolved, parent, cancel)
+    export, spool = _plain(project, resolved, parent, cancel, coming)
     manifest = _selection_of(export, source.publish, source.exclude)
     contents = GitContents(resolved, export, os.fsencode(source.publish), spool)
     return Exported(export.folder, manifest, export.about, contents)
@@ -79,7 +90,9 @@ def _around(resolved: Resolved) -> str:
     return hashlib.sha256(f"{own}\n{theirs}".encode()).hexdigest()[:16] if theirs else own
 
 
-def _plain(project: Project, resolved: Resolved, parent: Path, cancel: Cancel) -> tuple[Export, Spool | None]:
+def _plain(
+    project: Project, resolved: Resolved, parent: Path, cancel: Cancel, coming: Coming | None
+) -> tuple[Export, Spool | None]:
     """The commit as `git archive` gives it, and the files that were exported just now."""
     final = parent / resolved.name
     existing = load(final)
@@ -89,7 +102,8 @@ def _plain(project: Project, resolved: Resolved, parent: Path, cancel: Cancel) -
         final = stamped(final)  # what was missing may be there now
     make_folder(parent)
     with making(parent) as work:
-        spool = Spool(parent, KeptSums(project.settings.cache))
+        sums = KeptSums(project.settings.cache)
+        spool = Spool(parent, sums)
         base = newest(parent, resolved.commit, resolved.name)
         made = upon(base, resolved, spool, cancel) if base else None
         around = "" if made else _around(resolved)
@@ -100,6 +114,9 @@ def _plain(project: Project, resolved: Resolved, parent: Path, cancel: Cancel) -
                 return existing, None
             if existing:  # what was missing may be there now
                 final = stamped(final)
+        if not made and coming:
+            spool = Spool(parent, sums, coming)
+            made = whole(resolved, spool, cancel, partial(coming.fill, spool))
         manifest, about = made or whole(resolved, spool, cancel)
         refuse_lacking(project, resolved, about)
         spool.settle()

@@ -12,6 +12,7 @@ from core.jobs import Cancel
 from core.records import Record
 from core.settings import Settings
 from core.source.build import commands
+from core.source.coming import Coming
 from core.source.git.export import exported
 from core.source.git.export_cache import holding
 from core.source.git.left_behind import left_behind
@@ -67,8 +68,17 @@ class GitSource(Source):
     def check(self, ref: str | None) -> None:
         self.repository.resolve(ref or self.project.source.ref)
 
-    def tree(self, ref: str | None, target: str, emit: Emit, cancel: Cancel, *, rebuild: bool = False) -> Tree:
-        return self._tree(ref or self.project.source.ref, "", target, emit, cancel, rebuild=rebuild)
+    def tree(
+        self,
+        ref: str | None,
+        target: str,
+        emit: Emit,
+        cancel: Cancel,
+        *,
+        rebuild: bool = False,
+        coming: Coming | None = None,
+    ) -> Tree:
+        return self._tree(ref or self.project.source.ref, "", target, emit, cancel, rebuild=rebuild, coming=coming)
 
     def same(self, record: Record, target: str, emit: Emit, cancel: Cancel) -> Tree:
         try:
@@ -88,13 +98,23 @@ class GitSource(Source):
             )
         return tree
 
-    def _tree(self, ref: str, asked: str, target: str, emit: Emit, cancel: Cancel, *, rebuild: bool = False) -> Tree:
+    def _tree(
+        self,
+        ref: str,
+        asked: str,
+        target: str,
+        emit: Emit,
+        cancel: Cancel,
+        *,
+        rebuild: bool = False,
+        coming: Coming | None = None,
+    ) -> Tree:
         """The tree of a commit; `asked` is what a person once called it, "" for the same as `ref`."""
         resolved = self.repository.resolve(ref)
         if warning := ambiguity(resolved, ref):
             emit(Note(text=warning, level="warning"))
         called = asked or resolved.tag or ref
-        export = exported(self.project, resolved, called, target, emit, cancel, rebuild=rebuild)
+        export = exported(self.project, resolved, called, target, emit, cancel, rebuild=rebuild, coming=coming)
         return Tree(
             folder=export.folder,
             contents=export.contents,

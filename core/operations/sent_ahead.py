@@ -1,0 +1,207 @@
+"""Uploads that begin while the tree is still read, into deploy-caches that are empty: there is nothing to compare.
+
+They begin under the locks, and before there is a plan. What can refuse it without knowing the tree is looked at
+before; where the tree is what refuses it, the caches are emptied again.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from functools import partial
+from typing import Any
+
+from core import layout
+from core.disk_space import HEADROOM
+from core.errors import Cancelled, TurnoutError
+from core.jobs import Ahead, Cancel
+from core.operations.fan_out import FanOut
+from core.operations.operation import Operation
+from core.operations.progress import Progress
+from core.operations.run import Run
+from core.operations.streams import LONG_WAY, PREFIX, packing_of
+from core.plan import UPLOAD, Plan
+from core.planner.freeze import frozen
+from core.planner.release import refusal_before_tree
+from core.records import Disk, ServerState
+from core.recovery import interruption
+from core.source.coming import Coming
+from core.source.tree import Tree
+from core.tar.writer import Chunk, stream_of_arrivals
+
+_PART = 4
+"""Of the free space, one in so many bytes is taken before the size of the tree is known."""
+
+Rest = Callable[[set[bytes]], Iterator[Chunk]]
+"""What comes behind the paths that were sent ahead, to the end of the stream."""
+
+
+class SentAhead:
+    """The uploads of one operation that have begun; one stream for all its servers.
+
+    Each ends by `finish` once `go` has said what else belongs into it, or by `stop`.
+    """
+
+    def __init__(self, run: Run, coming: Coming, states: Mapping[str, ServerState], cancel: Cancel) -> None:
+        self.coming = coming
+        self._run = run
+        self._states = states
+        self._rtt = max(run.session(name).rtt for name in states)
+        self._has = frozenset[str].intersection(*(state.features for state in states.values()))
+        self._room = min(map(_room, states.values()))
+        self._lock = threading.Lock()
+        self._decided = threading.Event()
+        self._rest: Rest | None = None
+        self._counted = dict.fromkeys(states, (0, 0))
+        self._progress: dict[str, Progress] = {}
+        self._cancels = {name: Cancel() for name in states}
+        self._unlink = cancel.on_request(self._abort)
+        self._fan_out = FanOut(self._chunks, states, lambda cancel: packing_of(coming, self._has, self._rtt), self._rtt)
+        self._uploads = {name: Ahead(partial(self._send, name)) for name in states}
+
+    @property
+    def servers(self) -> tuple[str, ...]:
+        """Those whose upload was neither finished nor stopped."""
+        return tuple(self._uploads)
+
+    def only(self, plan: Plan) -> None:
+        """Stop the uploads that this plan does not go on with."""
+        wanted = {step.server for step in plan.steps if step.action == UPLOAD and step.exact and not step.stored}
+        self.stop([name for name in self.servers if name not in wanted])
+
+    def go(self, rest: Rest) -> None:
+        """Go on to the end of the stream."""
+        self._rest = rest
+        self._decided.set()
+
+    def finish(self, name: str, progress: Progress, cancel: Cancel) -> None:
+        """Wait until all is in a server's deploy-cache. Raises what went wrong there, or what `rest` raised."""
+        with self._lock:
+            progress.add(*self._counted[name])
+            self._progress[name] = progress
+        unlink = cancel.on_request(self._cancels[name].request)
+        try:
+            self._uploads.pop(name).get()
+        finally:
+            unlink()
+
+    def stop(self, names: Sequence[str] | None = None, *, clear: bool = True) -> None:
+        """End the uploads to these servers, or all.
+
+        clear   empty their deploy-caches again, where that is possible: else they are compared next time
+        """
+        names = self.servers if names is None else names
+        stopped = [self._uploads.pop(name) for name in names]
+        for name in names:
+            self._cancels[name].request()
+        if stopped and not self._uploads:
+            self._abort()
+            for upload in stopped:
+                upload.wait()
+        if clear:
+            self._run.on_all(lambda name: self._run.held(name).clear(), names)
+
+    def _abort(self) -> None:
+        """End all of it: a cancel reaches also who waits for the source, or for the plan."""
+        for cancel in self._cancels.values():
+            cancel.request()
+        self.coming.end(Cancelled("cancelled by the operator"))
+        self._decided.set()
+
+    def _send(self, name: str) -> None:
+        run, cancel = self._run, self._cancels[name]
+        held = run.held(name)
+        with run.fleet.project.settings.measured("ahead", name):
+            try:
+                unpack = self._fan_out.unpack(cancel)
+                upload = held.upload()
+                with upload.watch(cancel):
+                    try:
+                        upload.begin(held.root, held.token, unpack, (), wipe=False)
+                        for chunk in self._fan_out.chunks(name):
+                            upload.send(chunk.raw)
+                            self._count(name, chunk)
+                        cancel.check()
+                        upload.finish()
+                    except TurnoutError:
+                        upload.abort()
+                        raise
+            finally:
+                self._fan_out.leave(name)
+
+    def _count(self, name: str, chunk: Chunk) -> None:
+        with self._lock:
+            content, files = self._counted[name]
+            self._counted[name] = content + chunk.content, files + chunk.files
+            progress = self._progress.get(name)
+        if progress:
+            progress.add(chunk.content, chunk.files)
+
+    def _chunks(self) -> Iterator[Chunk]:
+        sent: set[bytes] = set()
+        left = self._room
+        for chunk in stream_of_arrivals(self.coming, PREFIX, sent):
+            yield chunk
+            left -= len(chunk.raw)
+            if left < 0:
+                self._decided.wait()
+        self._decided.wait()
+        if self._rest:
+            yield from self._rest(sent)
+
+
+def _room(state: ServerState) -> float:
+    """Bytes that may be sent to a server before it is known how many there will be."""
+    disk = state.disks.get(layout.CACHE, Disk(0, state.free_bytes, state.free_inodes))
+    bytes_free = disk.free_bytes - HEADROOM if disk.free_bytes >= 0 else float("inf")
+    entries = disk.free_inodes * state.block if disk.free_inodes >= 0 else float("inf")
+    return min(bytes_free, entries) / _PART
+
+
+@contextmanager
+def sending_ahead(
+    run: Run,
+    operation: Operation[Any],
+    tree: Ahead[Tree] | None,
+    states: Mapping[str, ServerState],
+    cancel: Cancel,
+) -> Iterator[SentAhead | None]:
+    """The uploads that can begin now, while the block makes the plan; where that fails, they are taken back."""
+    coming = operation.coming
+    names = _servers(run, operation, states) if coming and tree and not tree.finished else []
+    if not names or coming is None or not coming.begun:
+        yield None
+        return
+    ahead = SentAhead(run, coming, {name: states[name] for name in names}, cancel)
+    try:
+        yield ahead
+    except BaseException as error:
+        with suppress(TurnoutError):
+            ahead.stop(clear=not isinstance(error, Cancelled))
+        raise
+
+
+def _servers(run: Run, operation: Operation[Any], states: Mapping[str, ServerState]) -> list[str]:
+    """Where an upload may begin: nothing that is known without the tree can refuse it."""
+    project, environment = run.fleet.project, run.fleet.environment
+    named = getattr(operation.request, "tag", None)
+    accounts = any(hook.account for hook in project.hooks) or any(check.account for check in project.checks)
+    if (
+        operation.planned
+        or accounts  # they are proved first
+        or project.store
+        or environment.slots
+        or frozen(states.values(), environment.freezes, time.time())
+        or interruption(states.values())
+        or any(named in state.releases for state in states.values())
+    ):
+        return []
+    return [
+        name
+        for name, state in states.items()
+        if state.cache_empty
+        and run.session(name).rtt < LONG_WAY
+        and not refusal_before_tree(state, hard_links=project.deploy.copy_mode == "hardlink")
+    ]
