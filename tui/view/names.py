@@ -31,7 +31,7 @@ def shortened(names: Sequence[str], cells: int, more: str = "…") -> Mapping[st
 def column(names: Sequence[str], most: int, more: str = "…") -> int:
     """The cells that a column of these names needs, of so many at most: short ones leave the room to what is beside.
 
-    In that many they are shortened as in the most: where a cut keeps its place by the room, that is wider than they are.
+    In that many they are shortened as in the most, which may be more than the longest has: a cut goes by the room.
     """
     texts = shortened(names, most, more)
     widest = max(map(len, texts.values()), default=0)
