@@ -137,13 +137,13 @@ class Delivery:
         self._count(progress)
         return True
 
-    def _rest(self, coming: Coming, sent: set[bytes]) -> Iterator[Chunk]:
-        """What an upload lacks that sent these paths before the tree was made."""
+    def _rest(self, coming: Coming, folders: set[bytes]) -> Iterator[Chunk]:
+        """What an upload lacks that began before the tree was made. `folders`: those that it sent."""
         tree = self._tree
         assert tree is not None
         if not coming.fits(tree.manifest):
             raise _OtherFiles("other files came than the tree has")
-        paths = [path for path in difference(EMPTY, tree.manifest).send if path not in sent]
+        paths = coming.lacking(difference(EMPTY, tree.manifest).send, folders)
         tail = manifest_files(tree.manifest, None)
         yield from stream(tree.manifest, paths, PREFIX, tree.open, tree.mtime, tail, tree.check)
 

@@ -27,6 +27,7 @@ from core.planner.freeze import frozen
 from core.planner.release import refusal_before_tree
 from core.records import Disk, ServerState
 from core.recovery import interruption
+from core.source.build import commands
 from core.source.coming import Coming
 from core.source.tree import Tree
 from core.tar.writer import Chunk, stream_of_arrivals
@@ -35,13 +36,14 @@ _PART = 4
 """Of the free space, one in so many bytes is taken before the size of the tree is known."""
 
 Rest = Callable[[set[bytes]], Iterator[Chunk]]
-"""What comes behind the paths that were sent ahead, to the end of the stream."""
+"""What comes behind all that was told of, to the end of the stream; gets the folders that were sent with that."""
 
 
 class SentAhead:
-    """The uploads of one operation that have begun; one stream for all its servers.
+    """The uploads of one operation that begin as soon as its source is read; one stream for all its servers.
 
-    Each ends by `finish` once `go` has said what else belongs into it, or by `stop`.
+    Each ends by `finish` once `go` has said what else belongs into it, or by `stop`. If the source tells nothing before
+    the tree is made, none has begun.
     """
 
     def __init__(self, run: Run, coming: Coming, states: Mapping[str, ServerState], cancel: Cancel) -> None:
@@ -63,12 +65,13 @@ class SentAhead:
 
     @property
     def servers(self) -> tuple[str, ...]:
-        """Those whose upload was neither finished nor stopped."""
+        """Those whose upload may have begun, and was neither finished nor stopped."""
         return tuple(self._uploads)
 
     def only(self, plan: Plan) -> None:
-        """Stop the uploads that this plan does not go on with."""
-        wanted = {step.server for step in plan.steps if step.action == UPLOAD and step.exact and not step.stored}
+        """Stop the uploads that this plan does not go on with. The tree is made."""
+        steps = plan.steps if self.coming.begun else ()
+        wanted = {step.server for step in steps if step.action == UPLOAD and step.exact and not step.stored}
         self.stop([name for name in self.servers if name not in wanted])
 
     def go(self, rest: Rest) -> None:
@@ -100,7 +103,7 @@ class SentAhead:
             self._abort()
             for upload in stopped:
                 upload.wait()
-        if clear:
+        if clear and self.coming.begun:
             self._run.on_all(lambda name: self._run.held(name).clear(), names)
 
     def _abort(self) -> None:
@@ -115,7 +118,9 @@ class SentAhead:
         held = run.held(name)
         with run.fleet.project.settings.measured("ahead", name):
             try:
-                unpack = self._fan_out.unpack(cancel)
+                unpack = self._fan_out.unpack(cancel)  # waits until something has come
+                if not self.coming.begun:
+                    return
                 upload = held.upload()
                 with upload.watch(cancel):
                     try:
@@ -140,16 +145,16 @@ class SentAhead:
             progress.add(chunk.content, chunk.files)
 
     def _chunks(self) -> Iterator[Chunk]:
-        sent: set[bytes] = set()
+        folders: set[bytes] = set()
         left = self._room
-        for chunk in stream_of_arrivals(self.coming, PREFIX, sent):
+        for chunk in stream_of_arrivals(self.coming, PREFIX, folders):
             yield chunk
             left -= len(chunk.raw)
             if left < 0:
                 self._decided.wait()
         self._decided.wait()
         if self._rest:
-            yield from self._rest(sent)
+            yield from self._rest(folders)
 
 
 def _room(state: ServerState) -> float:
@@ -171,7 +176,7 @@ def sending_ahead(
     """The uploads that can begin now, while the block makes the plan; where that fails, they are taken back."""
     coming = operation.coming
     names = _servers(run, operation, states) if coming and tree and not tree.finished else []
-    if not names or coming is None or not coming.begun:
+    if not names or coming is None:
         yield None
         return
     ahead = SentAhead(run, coming, {name: states[name] for name in names}, cancel)
@@ -190,6 +195,8 @@ def _servers(run: Run, operation: Operation[Any], states: Mapping[str, ServerSta
     accounts = any(hook.account for hook in project.hooks) or any(check.account for check in project.checks)
     if (
         operation.planned
+        or not project.source.has_revisions  # git alone tells what comes
+        or commands(project)
         or accounts  # they are proved first
         or project.store
         or environment.slots

@@ -77,13 +77,16 @@ class Stream(Struct):
     def chunks(self) -> Iterator[Chunk]:
         """All of it, not packed. Raises SourceError."""
         tree, paths = self.tree, self.patching.whole if self.patching else self.paths
-        done = {file.path for file in self.large}
         if self.patching and self.patching.patches:
             yield from self.patching.patches.chunks()
         if self._coming:
-            yield from stream_of_arrivals(self._coming, PREFIX, done)
-        rest = [path for path in paths if path not in done] if done else paths
-        yield from stream(tree.manifest, rest, PREFIX, tree.open, tree.mtime, self.tail, tree.check)
+            folders: set[bytes] = set()
+            yield from stream_of_arrivals(self._coming, PREFIX, folders)
+            paths = self._coming.lacking(paths, folders)
+        if self.large:
+            apart = {file.path for file in self.large}
+            paths = [path for path in paths if path not in apart]
+        yield from stream(tree.manifest, paths, PREFIX, tree.open, tree.mtime, self.tail, tree.check)
 
     def _packing(self, paths: Sequence[bytes], size: int) -> str:
         return best_packing(self.has, size, self.rtt, lambda: self._sample(paths))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -118,8 +118,8 @@ class Coming:
 
     @property
     def begun(self) -> bool:
-        """Whether anything has come, and more may come."""
-        return bool(self._kinds) and not self._ended
+        """Whether it was begun to read the source so that it can be told."""
+        return self._spool is not None
 
     def entries(self) -> Iterator[tuple[int, bytes, Entry]]:
         """What comes: its number, path, and entry without what only the whole content tells; waits for it. Raises the
@@ -166,6 +166,21 @@ class Coming:
         spool.settle()
         places = [length * (2 * each + 1) // (2 * number) for each in range(number)]
         return length, [spool.part(place, min(place + size, length)) for place in places if place < length]
+
+    def lacking(self, paths: Iterable[bytes], folders: Container[bytes]) -> list[bytes]:
+        """Of these paths those that did not come, in their order, and are none of the folders; all has come."""
+        came = iter(self._paths)
+        expected = next(came, None)
+        rest = []
+        for path in paths:
+            if path == expected:  # what comes is mostly in the order of its paths
+                expected = next(came, None)
+            elif path not in folders:
+                rest.append(path)
+        if expected is None:
+            return rest
+        others = {expected, *came}
+        return [path for path in rest if path not in others]
 
     def fits(self, manifest: Manifest) -> bool:
         """Whether all that came is in a tree just so; its content is what was hashed on its way into the spool."""

@@ -97,16 +97,16 @@ class Arrivals(Protocol):
         """The content of a file in pieces of at most so many bytes; waits for it."""
 
 
-def stream_of_arrivals(arrivals: Arrivals, prefix: bytes, sent: set[bytes]) -> Iterator[Chunk]:
+def stream_of_arrivals(arrivals: Arrivals, prefix: bytes, folders: set[bytes]) -> Iterator[Chunk]:
     """Chunks with what comes, as it comes, and the folders above it; `stream` gives the rest.
 
-    sent   gets the paths of what the chunks hold
+    folders   gets the paths of these
     """
     held: list[bytes] = []
     size = content = files = 0
     when = arrivals.mtime
     for number, path, entry in arrivals.entries():
-        pieces = [header(prefix + folder + b"/", b"5", FOLDER_ENTRY.mode, 0, when) for folder in _new(path, sent)]
+        pieces = [header(prefix + folder + b"/", b"5", FOLDER_ENTRY.mode, 0, when) for folder in _new(path, folders)]
         if entry.kind == LINK:
             pieces.append(header(prefix + path, b"2", 0o777, 0, when, entry.target))
         else:
@@ -121,7 +121,6 @@ def stream_of_arrivals(arrivals: Arrivals, prefix: bytes, sent: set[bytes]) -> I
                     held, size, content, files = [], 0, 0, 0
             pieces.append(padding(entry.size))
             files += 1
-        sent.add(path)
         held += pieces
         size += sum(map(len, pieces))
         if size >= CHUNK:

@@ -40,14 +40,15 @@ class GitContents:
         """Begin to have these files at hand: what comes, until all are there as the export had them. None where they
         are at hand; if some are, they are when this returns. Raises as `fetch`.
         """
-        wanted = {self._start + path: path for path in paths}
-        missing = self._missing(wanted)
-        if len(missing) < len(self._files_of(wanted)):
-            self._fetch(wanted, cancel)
+        missing = self._missing(self._start + path for path in paths)
+        entries = self._export.manifest.entries
+        if len(missing) < sum(entries[self._start + path].is_file for path in paths):
+            self._fetch(missing, cancel)
             return None
         if not missing:
             return None
-        coming = Coming(lambda path, folder: wanted.get(path))
+        wanted = frozenset(missing)
+        coming = Coming(lambda path, folder: path[len(self._start) :] if path in wanted else None)
 
         def fetch() -> None:
             with suppress(Exception), coming.ending():  # who takes what comes hears of it
@@ -67,13 +68,10 @@ class GitContents:
             raise SourceError(f"{show_path(path[len(self._start) :])} is not a file of the tree")
         return found.open(path)
 
-    def _files_of(self, paths: Iterable[bytes]) -> list[bytes]:
-        entries = self._export.manifest.entries
-        return [path for path in paths if entries[path].is_file]
-
     def _missing(self, paths: Iterable[bytes]) -> list[bytes]:
         """Files that are not at hand."""
-        return [path for path in self._files_of(paths) if self._holding(path) is None]
+        entries = self._export.manifest.entries
+        return [path for path in paths if self._holding(path) is None and entries[path].is_file]
 
     def _fetch(self, paths: Collection[bytes], cancel: Cancel, coming: Coming | None = None) -> None:
         """As `fetch`, with paths of the whole export. `coming` is told what comes; where all is at hand, nothing."""
