@@ -123,7 +123,7 @@ class Delivery:
             fan_out.leave(name)
 
     def _go_on(self, name: str, cancel: Cancel) -> bool:
-        """End an upload that began before the tree was made; False where that has other files now than came then.
+        """End an upload that began before the tree was made; False where that is of no use.
 
         Raises as `send`: where it is tried again, the cache is compared first.
         """
@@ -131,7 +131,8 @@ class Delivery:
         self._begun.discard(name)
         progress = Progress(self._run, name, self._tree.manifest.bytes, self._tree.manifest.files)
         try:
-            self._ahead.finish(name, progress, cancel)
+            if not self._ahead.finish(name, progress, cancel):
+                return False
         except _OtherFiles:
             return False
         self._count(progress)

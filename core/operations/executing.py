@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
-from typing import Any
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -28,7 +28,6 @@ from core.operations.ending import end, unclaimed
 from core.operations.operation import Operation, Request, operation_of, reason_of
 from core.operations.planning import Prepared, with_records_of
 from core.operations.run import Run, masked
-from core.operations.sent_ahead import sending_ahead
 from core.overlap import WAY_OUT, overlaps
 from core.plan import FROZEN, NO_SPACE, NOT_A_LINK, Plan
 from core.protocol.requests import ANYWHERE, Settles, live_at
@@ -36,6 +35,9 @@ from core.records import LEFT_OUT, ServerState
 from core.rows.plan import plan_row
 from core.source.tree import Tree
 from core.text import count
+
+if TYPE_CHECKING:
+    from core.operations.sent_ahead import SentAhead
 
 
 class Result(Struct, frozen=True, kw_only=True):
@@ -246,7 +248,7 @@ def _execute(run: Run, operation: Operation[Any], controls: Controls, wait: floa
             cache=operation.looks_at_caches,
         )
         operation.unreached = {name: error for name, error in run.failed.items() if name in run.left_out}
-        with run.or_give_back("refused"), sending_ahead(run, operation, tree, states, controls.cancel) as ahead:
+        with run.or_give_back("refused"), _sending_ahead(run, operation, tree, states, controls.cancel) as ahead:
             with run.fleet.project.settings.measured("plan"):
                 states = _with_caches(run, operation, _named(operation, states))
                 prepared = operation.prepare(states, tree)
@@ -265,6 +267,17 @@ def _execute(run: Run, operation: Operation[Any], controls: Controls, wait: floa
                 prepared = replace(prepared, ahead=ahead)
             _let_go(run, prepared.plan)
     return _carry_out(run, operation, prepared, states, controls)
+
+
+def _sending_ahead(
+    run: Run, operation: Operation[Any], tree: Ahead[Tree] | None, states: Mapping[str, ServerState], cancel: Cancel
+) -> AbstractContextManager[SentAhead | None]:
+    """What leaves before the tree is made."""
+    if operation.coming is None or operation.planned or tree is None or tree.finished:
+        return nullcontext()
+    from core.operations.sent_ahead import sending_ahead  # only deploys need it
+
+    return sending_ahead(run, operation.coming, operation.tag, states, cancel)
 
 
 def _let_go(run: Run, plan: Plan) -> None:

@@ -11,14 +11,12 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
-from typing import Any
 
 from core import layout
 from core.disk_space import HEADROOM
 from core.errors import Cancelled, TurnoutError
 from core.jobs import Ahead, Cancel
 from core.operations.fan_out import FanOut
-from core.operations.operation import Operation
 from core.operations.progress import Progress
 from core.operations.run import Run
 from core.operations.streams import LONG_WAY, PREFIX, packing_of
@@ -29,7 +27,6 @@ from core.records import Disk, ServerState
 from core.recovery import interruption
 from core.source.build import commands
 from core.source.coming import Coming
-from core.source.tree import Tree
 from core.tar.writer import Chunk, stream_of_arrivals
 
 _PART = 4
@@ -79,14 +76,17 @@ class SentAhead:
         self._rest = rest
         self._decided.set()
 
-    def finish(self, name: str, progress: Progress, cancel: Cancel) -> None:
-        """Wait until all is in a server's deploy-cache. Raises what went wrong there, or what `rest` raised."""
+    def finish(self, name: str, progress: Progress, cancel: Cancel) -> bool:
+        """Wait until all is in a server's deploy-cache; False where it is not, because it did not begin.
+
+        Raises what went wrong there, or what `rest` raised.
+        """
         with self._lock:
             progress.add(*self._counted[name])
             self._progress[name] = progress
         unlink = cancel.on_request(self._cancels[name].request)
         try:
-            self._uploads.pop(name).get()
+            return self._uploads.pop(name).get()
         finally:
             unlink()
 
@@ -113,14 +113,15 @@ class SentAhead:
         self.coming.end(Cancelled("cancelled by the operator"))
         self._decided.set()
 
-    def _send(self, name: str) -> None:
+    def _send(self, name: str) -> bool:
+        """Send all of it; False where it did not begin."""
         run, cancel = self._run, self._cancels[name]
         held = run.held(name)
         with run.fleet.project.settings.measured("ahead", name):
             try:
                 unpack = self._fan_out.unpack(cancel)  # waits until something has come
                 if not self.coming.begun:
-                    return
+                    return False
                 upload = held.upload()
                 with upload.watch(cancel):
                     try:
@@ -128,8 +129,9 @@ class SentAhead:
                         for chunk in self._fan_out.chunks(name):
                             upload.send(chunk.raw)
                             self._count(name, chunk)
-                        cancel.check()
+                        cancel.check()  # what ends before `rest` is not whole
                         upload.finish()
+                        return True
                     except TurnoutError:
                         upload.abort()
                         raise
@@ -167,16 +169,14 @@ def _room(state: ServerState) -> float:
 
 @contextmanager
 def sending_ahead(
-    run: Run,
-    operation: Operation[Any],
-    tree: Ahead[Tree] | None,
-    states: Mapping[str, ServerState],
-    cancel: Cancel,
+    run: Run, coming: Coming, tag: str, states: Mapping[str, ServerState], cancel: Cancel
 ) -> Iterator[SentAhead | None]:
-    """The uploads that can begin now, while the block makes the plan; where that fails, they are taken back."""
-    coming = operation.coming
-    names = _servers(run, operation, states) if coming and tree and not tree.finished else []
-    if not names or coming is None:
+    """The uploads that can begin now, while the block makes the plan; where that fails, they are taken back.
+
+    tag   what the release will be called, as far as that was said
+    """
+    names = _servers(run, tag, states)
+    if not names:
         yield None
         return
     ahead = SentAhead(run, coming, {name: states[name] for name in names}, cancel)
@@ -188,21 +188,19 @@ def sending_ahead(
         raise
 
 
-def _servers(run: Run, operation: Operation[Any], states: Mapping[str, ServerState]) -> list[str]:
+def _servers(run: Run, tag: str, states: Mapping[str, ServerState]) -> list[str]:
     """Where an upload may begin: nothing that is known without the tree can refuse it."""
     project, environment = run.fleet.project, run.fleet.environment
-    named = getattr(operation.request, "tag", None)
     accounts = any(hook.account for hook in project.hooks) or any(check.account for check in project.checks)
     if (
-        operation.planned
-        or not project.source.has_revisions  # git alone tells what comes
+        not project.source.has_revisions  # git alone tells what comes
         or commands(project)
         or accounts  # they are proved first
         or project.store
         or environment.slots
         or frozen(states.values(), environment.freezes, time.time())
         or interruption(states.values())
-        or any(named in state.releases for state in states.values())
+        or any(tag in state.releases for state in states.values())
     ):
         return []
     return [

@@ -10,16 +10,13 @@ import threading
 from array import array
 from collections.abc import Callable, Container, Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from core.errors import TurnoutError
 from core.jobs import fault
 from core.manifest import EXECUTABLE, FILE, LINK, Entry, Manifest
 from core.tar.reader import Buffer, is_pointer
 from core.text import encode_path
-
-if TYPE_CHECKING:
-    from core.source.spool import Spool
 
 _ENOUGH = 128 << 10
 """Bytes for which it is worth to wake who waits: two threads that take turns for each small file are slow."""
@@ -28,6 +25,18 @@ _LOOK = 0.05
 
 Choose = Callable[[bytes, bool], bytes | None]
 """The path in the tree that is sent, of a path of the source; None for what is not sent. True for a folder."""
+
+
+class Spooled(Protocol):
+    """What takes the content of all files, one behind the other (core.source.spool)."""
+
+    length: int
+
+    def settle(self) -> None:
+        """What it has can be read from now on."""
+
+    def part(self, begin: int, end: int) -> bytes:
+        """What it took from one place to another."""
 
 
 class Coming:
@@ -39,7 +48,7 @@ class Coming:
     def __init__(self, choose: Choose) -> None:
         self.mtime = 0
         self._choose = choose
-        self._spool: Spool | None = None
+        self._spool: Spooled | None = None
         self._paths: list[bytes] = []
         self._kinds = bytearray()
         self._sizes, self._begins = array("Q"), array("Q")
@@ -53,7 +62,7 @@ class Coming:
 
     # What the thread says that reads the source.
 
-    def fill(self, spool: Spool, mtime: int) -> None:
+    def fill(self, spool: Spooled, mtime: int) -> None:
         """It begins: what comes goes through this spool."""
         self.mtime = mtime
         self._spool = spool
@@ -158,10 +167,10 @@ class Coming:
         """How many bytes have come, once those are so many or no more will come; and so many pieces of them, of `size`
         bytes, evenly spread. Raises nothing: what went wrong `entries` raises.
         """
+        self._wait(lambda: self._spool is not None and self._spool.length >= most)
         spool = self._spool
         if spool is None:
             return 0, []
-        self._wait(lambda: spool.length >= most)
         length = spool.length
         spool.settle()
         places = [length * (2 * each + 1) // (2 * number) for each in range(number)]
@@ -199,10 +208,9 @@ class Coming:
 
     def _wait(self, there: Callable[[], bool]) -> None:
         """Wait until it is there, or no more will come."""
-        spool = self._spool
         while not there() and not self._ended:
             with self._more:
-                self._wanted = (spool.length if spool else 0) + _ENOUGH
+                self._wanted = (self._spool.length if self._spool else 0) + _ENOUGH
                 if not self._ended:
                     self._more.wait(_LOOK)
                 self._wanted = None

@@ -11,6 +11,7 @@ import pytest
 from core.errors import Cancelled, ConnectError, SourceError, TurnoutError, UsageError
 from core.events import PhaseStarted, UploadProgress
 from core.jobs import Job
+from core.operations import sent_ahead, streams
 from core.operations.executing import execute
 from core.operations.kinds.deploy import DeployRequest
 from core.operations.kinds.freeze import FreezeRequest
@@ -62,8 +63,10 @@ class Waiting:
 
 
 @pytest.fixture
-def waiting(project_factory, engine, tmp_path):
+def waiting(project_factory, engine, tmp_path, monkeypatch):
     """Make a project for places."""
+    # How busy the machine is must not make the way long.
+    monkeypatch.setattr(sent_ahead, "LONG_WAY", 3600.0)
 
     made = []
 
@@ -260,6 +263,7 @@ def test_files_of_a_kept_export_leave_while_git_reads_them_again(
     servers, project_factory, engine, tmp_path, monkeypatch
 ) -> None:
     """A revision whose manifest is known goes to a new server; git gives the first 2 MB, and waits."""
+    monkeypatch.setattr(streams, "LONG_WAY", 3600.0)
     old, new = servers(2)
     files = {**{f"big{number}": os.urandom(1_500_000) for number in range(3)}, "page": "one"}
     project = project_factory([old], files=files)

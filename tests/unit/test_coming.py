@@ -119,6 +119,21 @@ def test_nothing_was_there_to_be_read() -> None:
     assert list(coming.entries()) == [] and coming.sample(1, 4, 4) == (0, []) and coming.fits(Manifest({}))
 
 
+def test_a_sample_waits_for_a_source_that_has_not_begun(tmp_path: Path) -> None:
+    coming = Coming(told)
+    samples = []
+    reader = threading.Thread(target=lambda: samples.append(coming.sample(1_000, 4, 2)))
+    reader.start()
+    reader.join(0.2)
+    assert not samples
+    spool = Spool(tmp_path, coming=coming)
+    coming.fill(spool, 0)
+    with coming.ending():
+        spool.whole(b"page", b"0123456789" * 100, executable=False, when=0)
+    reader.join()
+    assert samples == [(1_000, [b"56"] * 4)]
+
+
 def test_pointers_of_lfs_wait_for_their_content(tmp_path: Path) -> None:
     coming = Coming(told)
     spool = Spool(tmp_path, coming=coming)
