@@ -315,6 +315,8 @@ class Agent:
                 raise self._gone("the agent is running, but its answer does not end; a disk there may be hung")
             if not chunk:
                 said = clean_lines("\n".join([*list(before)[-5:], self._said()])).strip()
+                if not self._channel.eof_received and not self._connection.is_open:
+                    said = ""  # what it printed before is not why
                 raise self._gone(said or "the connection was closed") if self._ready else self._no_shell(said)
             self._heard = time.monotonic()
             self._buffer = chunk

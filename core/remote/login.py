@@ -30,7 +30,7 @@ class KeyLogin:
         self._options = options
 
     def authenticate(self, transport: paramiko.Transport) -> None:
-        """Log in. Raises Refused."""
+        """Log in. Raises Refused, and EOFError where the connection ended before any answer."""
         path = self._options.agent
         agent = Agent(path) if path else None
         try:
@@ -55,6 +55,8 @@ class KeyLogin:
             except paramiko.BadAuthenticationType as error:
                 raise _no_keys(error.allowed_types) from None
             except paramiko.SSHException as error:
+                if not refused and not transport.is_active():
+                    raise EOFError("it ended the connection during the login") from None
                 refused.append(f"{shown(one, key)}: {_reason(error, key)}")
                 if not transport.is_active():
                     break

@@ -15,11 +15,13 @@ import pytest
 
 from core.config import Server
 from core.errors import AuthenticationFailed, ConnectError, HostKeyChanged, HostKeyUnknown
-from core.remote import connection, link
+from core.remote import connection, link, transport
+from core.remote.agent import Agent
 from core.remote.connection import Connection
 from core.remote.link import Routes
 from core.sshconfig import Book
 from tests.engine.driving import live
+from tests.faults.test_breaks import agents_of
 from tests.servers import OpenSSHServer, free_port, need, new_key
 from tests.waiting import until
 
@@ -172,6 +174,41 @@ def test_a_refused_login_is_reported_with_the_user(sshd, home, fleet_of, tmp_pat
     config.write_text(config.read_text().replace(str(sshd.key), str(stranger)))
     error = error_of(fleet_of(sshd), AuthenticationFailed)
     assert f"{sshd.user}@127.0.0.1:{sshd.port} refused the login" in error.title
+
+
+def test_a_connection_that_ends_during_the_login_is_no_refusal(sshd, fleet_of, monkeypatch):
+    asked = transport.Transport.auth_publickey
+
+    def lost(one, *words):
+        sshd.server.kill_sessions()
+        until(lambda: not one.is_active(), "the loss to be noticed")
+        return asked(one, *words)
+
+    monkeypatch.setattr(transport.Transport, "auth_publickey", lost)
+    error = error_of(fleet_of(sshd), ConnectError)
+    assert error.title == f"no SSH connection to {sshd.user}@127.0.0.1:{sshd.port}"
+
+
+def test_what_start_up_files_print_is_not_why_a_connection_was_lost(sshd, fleet_of, monkeypatch):
+    """Logins of tests print, also on standard error."""
+    others = agents_of(sshd)
+    session = fleet_of(sshd).open(sshd.alias)
+    session.ask("ping", title="")
+    agents = [pid for pid in agents_of(sshd) if pid not in others]
+    for pid in agents:
+        os.kill(pid, signal.SIGSTOP)  # it answers nothing more
+    send = Agent._send
+
+    def send_and_lose(agent, raw):
+        send(agent, raw)
+        sshd.server.kill_sessions()
+
+    monkeypatch.setattr(Agent, "_send", send_and_lose)
+    with pytest.raises(ConnectError) as caught:
+        session.ask("ping", title="")
+    assert caught.value.detail == "the connection was closed"
+    for pid in agents:
+        os.kill(pid, signal.SIGCONT)
 
 
 def test_a_key_with_a_passphrase_is_distinguished_from_a_refused_one(sshd, home, fleet_of, tmp_path):

@@ -98,7 +98,9 @@ def test_an_attribute_of_a_transport_that_is_used_is_set(name):
         assert hasattr(paramiko.Transport(near_end), name)
 
 
-@pytest.mark.parametrize("name", ["status_event", "lock", "out_window_size", "remote_chanid", "exit_status", "closed"])
+@pytest.mark.parametrize(
+    "name", ["status_event", "lock", "out_window_size", "remote_chanid", "exit_status", "closed", "eof_received"]
+)
 def test_an_attribute_of_a_channel_that_is_used_is_set(name):
     assert hasattr(paramiko.Channel(0), name)
 
