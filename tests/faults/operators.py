@@ -18,11 +18,11 @@ IMPATIENT = "Held = core.remote.held.Held; Held.take = functools.partial(Held.ta
 
 STOPS_AT = """
 import core.operations.run, os, signal, threading
-emit = core.operations.run.Run.emit
+emit, once = core.operations.run.Run.emit, threading.Lock()
 def emit_and_stop(self, event):
     emit(self, event)
     row = event.to_json()
-    if all(row.get(key) == value for key, value in {}.items()):
+    if all(row.get(key) == value for key, value in {}.items()) and once.acquire(blocking=False):
         signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
 core.operations.run.Run.emit = emit_and_stop
 """
@@ -45,7 +45,7 @@ LONG, A_MOMENT = STOPPED_FOR.format(-1.0), STOPPED_FOR.format(1e9)
 
 
 def stops_at(**facts: object) -> str:
-    """Python with which an operator stops itself when it has said such an event."""
+    """Python with which an operator stops itself when it has said such an event for the first time."""
     return STOPS_AT.format(facts)
 
 

@@ -9,6 +9,7 @@ import pytest
 from core import DeployRequest, RollbackRequest
 from core.errors import EXIT_DONE, EXIT_PERSON
 from tests.faults.operators import A_MOMENT, LONG, stops_at, stops_in_the_switch
+from tests.waiting import until
 
 FIRST = "web1-far"
 MOMENTS = {
@@ -129,6 +130,27 @@ def test_one_server_that_somebody_else_took_keeps_its_release_and_no_other_is_sw
         assert rivals.facts.live() == [f"other{number}", before, before], moment
         had_switched = moment in ("the switch", "the end")
         assert status == EXIT_PERSON if had_switched else status not in (EXIT_DONE, EXIT_PERSON), moment
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", ["--finish", "--undo"])
+def test_a_recovery_that_was_overtaken_leaves_all_servers_as_they_are(rivals, way):
+    rivals = rivals("deploy")
+    moments = [stop for name, stop in MOMENTS.items() if name in ("the first lock", "all locks", "the end")]
+    for number, stop in enumerate([*moments, stops_at(event="phase-started", phase="switch")]):
+        to = rivals.stop("the switch", number)
+        rivals.operator.signal()
+        rivals.operator.end()
+        rivals.networks[0].delay = 0.0
+        until(rivals.facts.unlocked, "the agents to give their locks back")
+        assert rivals.facts.live() == [to, f"live{number}", f"live{number}"]
+        rivals.operator.start(rivals.far, "recover", "production", way, "--yes", first=A_MOMENT + stop)
+        rivals.operator.await_stop()
+        rivals.networks[0].delay = 0.2
+        rivals.break_locks(NAMES)
+        rivals.facts.do(DeployRequest(tag=f"other{number}"))
+        assert rivals.go_on() != EXIT_DONE, number
+        assert rivals.facts.live() == [f"other{number}"] * 3, number
 
 
 @pytest.mark.parametrize("kind", ["deploy", "rollback", "promote"])
