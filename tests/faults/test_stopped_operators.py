@@ -119,6 +119,19 @@ def test_locks_that_are_lost_to_nobody_leave_all_servers_at_one_release(rivals, 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["deploy", "rollback", "rolling"])
+def test_one_lock_that_was_lost_a_moment_ago_switches_the_others_back(rivals, kind):
+    """Too short a time for the question: the switch itself finds it, on that server alone."""
+    rivals = rivals(kind)
+    for number, moment in enumerate(["the first lock", "all locks", "the end of the barrier"]):
+        rivals.stop(moment, number, A_MOMENT)
+        rivals.break_locks(NAMES[:1])
+        rivals.first.deploy(tag=f"other{number}")
+        assert rivals.go_on() != EXIT_DONE, moment
+        assert rivals.facts.live() == [f"other{number}", f"live{number}", f"live{number}"], moment
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["deploy", "rollback", "rolling"])
 def test_one_server_that_somebody_else_took_keeps_its_release_and_no_other_is_switched(rivals, kind):
     rivals = rivals(kind)
     for number, moment in enumerate(MOMENTS):
