@@ -46,7 +46,7 @@ def end(
     where that is unknown.
 
     left      by server, in the words of Held.finish
-    conclude  the last request; True where the lock was lost and taken again, so that others may have changed things
+    conclude  the last request; True where the lock was lost and taken again, and others may have changed things
     cancel    see revive
     since     the `clock` before the first server was asked to end, where that was earlier
     Where `current` is right but the last request failed, that is a warning.
@@ -60,7 +60,7 @@ def end(
             run.let_go(name)
             try:
                 revive(run, name, cancel)
-                conclude(name, True)
+                conclude(name, not _alone(run, name))
                 return
             except Astray:
                 raise
@@ -76,6 +76,13 @@ def end(
         sure = [name for name in left if name not in found]
         found |= run.on_all(lambda name: _look(run, name, left[name]), sure).errors
     return found
+
+
+def _alone(run: Run, name: str) -> bool:
+    """Whether no other operation was at work on a server since this one began there, by the journal that it had when
+    its lock was taken again."""
+    operations = [line.operation for line in run.held(name).state.journal]
+    return run.id in operations and set(operations[operations.index(run.id) :]) == {run.id}
 
 
 def _look(run: Run, name: str, left: str) -> None:

@@ -6,8 +6,11 @@ import os
 
 import pytest
 
+from core.errors import EXIT_DONE
+from tests.faults.operators import stops_at
 from tests.faults.rolling import seeded
 from tests.faults.slots import PHASES, BlueGreen
+from tests.processes import kill
 
 SAMPLE = 4
 """Kills in every run of the tests; the soak has hundreds."""
@@ -23,6 +26,19 @@ def test_who_dies_in_a_blue_green_deploy_leaves_nothing_to_repair(blue_green):
     seed = seeded()
     print(f"seed {seed}")
     print(dict(blue_green(seed).run(SAMPLE)))
+
+
+def test_an_agent_that_dies_at_the_end_keeps_no_slot_for_what_was_stopped(blue_green):
+    """The lock is taken again, and nobody else was there meanwhile."""
+    bed = blue_green(0)
+    stop = stops_at(event="hook-finished", on="retire", server="web2")
+    bed.operator.start(bed.project, "deploy", "production", "--yes", "--tag", bed.next_tag(), first=stop)
+    bed.facts.close()
+    bed.operator.await_stop()
+    kill([int((bed.servers[1].files / ".turnout/lock/process").read_text().split()[0])])
+    bed.operator.go_on()
+    assert bed.operator.end() == EXIT_DONE
+    bed.whole()
 
 
 @pytest.mark.soak
