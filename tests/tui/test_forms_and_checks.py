@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from threading import Event
 from typing import Any
 
 import pytest
 from textual.pilot import Pilot
 from textual.widgets import Button, Input
 
-from core.doctor import CHECKS
+from core.doctor import CHECKS, ERROR, OK, WARNING, Finding
 from tests.tui.running import board, open_app, recorded_app, screen_text, settled, shown, until
 from tui.dialogs.edit import EditDialog, FormDialog, SaveDialog
+from tui.view.preflight import COLUMNS
 from tui.widgets.paint import Lines
 from tui.widgets.preflight import PreflightTab
 
@@ -143,12 +146,41 @@ async def test_the_board_shows_what_doctor_finds_and_a_check_is_made_again(sshd:
         }
         await until(pilot, lambda: "checking" not in tab.query_one("#preflight-state", Lines).plain, "the end is told")
         (sshd.files / "current").mkdir()
-        for _ in range(2):
-            await pilot.press("right")
-        await pilot.press("x")
+        await pilot.press(*["left"] * len(CHECKS), *["right"] * list(CHECKS).index("current"), "x")
         await until(pilot, lambda: "1 error on web" in screen_text(app), "what it found")
         text = tab.query_one("#preflight-detail", Lines).plain
         assert "current: is a folder, not a link" in text and "-> " in text
         assert preflight.servers[0].of("rehearsal"), "what was not made again stays"
         await pilot.press("l")
         await until(pilot, lambda: board(app).bottom.tab == "logs", "the logs, as everywhere else")
+
+
+async def test_the_cursor_goes_to_the_first_fault_until_a_person_moves_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    held = Event()
+
+    def examine(fleet: Any, name: str, wanted: Any, tell: Callable[[Finding], None]) -> Any:
+        if name == "web3":
+            held.wait()
+        tell(Finding("login", OK, "as deploy"))
+        tell(Finding("programs", ERROR if name == "web3" else OK, "tar is missing" if name == "web3" else "all there"))
+        tell(Finding("space", OK if name == "web1" else WARNING, "41 GB free"))
+        return fleet.inspect_one(name)
+
+    monkeypatch.setattr("core.doctor.examine_server", examine)
+    app = recorded_app()
+    async with shown(app, (100, 40)) as pilot:
+        await pilot.press("i")
+        rows = board(app).query_one(PreflightTab).board
+        preflight = app.workspace and app.workspace.preflight
+        assert preflight is not None
+        await until(pilot, lambda: rows.place == ("web2", COLUMNS.index("space")), "the warning, while web3 hangs")
+        held.set()
+        await until(pilot, lambda: rows.place == ("web3", COLUMNS.index("programs")), "an error is worse")
+        await pilot.press("up", "left")
+        chosen = rows.place
+        await pilot.press("x")
+        await until(pilot, lambda: not preflight.runs, "that check again")
+        await pilot.pause()
+        assert rows.place == chosen == ("web2", COLUMNS.index("programs") - 1)
+        await pilot.press("asterisk")
+        await until(pilot, lambda: rows.place == ("web3", COLUMNS.index("programs")), "all of them were made again")

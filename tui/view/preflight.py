@@ -136,6 +136,16 @@ def detail_lines(server: Examined, check: str, cells: int, glyphs: Glyphs) -> li
     return out
 
 
+def first_fault(servers: Sequence[Examined]) -> tuple[str, int] | None:
+    """The first server with an error and the place of that check, else with a warning; None where all is well."""
+    for level in (ERROR, WARNING):
+        for server in servers:
+            for place, check in enumerate(COLUMNS):
+                if server.level(check) == level:
+                    return server.server, place
+    return None
+
+
 def summary_line(servers: Sequence[Examined], cells: int, glyphs: Glyphs, now: float) -> Line:
     """How it sums up, faults first, with the servers' names; then how old the oldest of it is."""
     running = sum(bool(server.running) for server in servers)

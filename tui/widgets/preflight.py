@@ -19,6 +19,7 @@ from tui.view.preflight import (
     Examined,
     column_at,
     detail_lines,
+    first_fault,
     head_line,
     name_width,
     server_line,
@@ -48,6 +49,17 @@ class PreflightRows(Rows):
         self.column = min(max(self.column + step, 0), len(COLUMNS) - 1)
         self.redraw()
         self.post_message(self.Moved(self))
+
+    @property
+    def place(self) -> tuple[str, int]:
+        """The server and the check under the cursor."""
+        return self.key, self.column
+
+    def put(self, place: tuple[str, int]) -> None:
+        """Put the cursor there."""
+        self.column = place[1]
+        self.go_to(place[0])
+        self.redraw()
 
     def draw_head(self, cells: int) -> Sequence[Line]:
         return [head_line(name_width(self._servers, cells), cells)]
@@ -84,6 +96,8 @@ class PreflightTab(Vertical, Tab):
         self._now = now
         self._keymap = keymap
         self._preflight: Preflight | None = None
+        self._put: tuple[str, int] | None = None
+        """Where the cursor was put on the first fault, until a person has a place for it."""
 
     def compose(self) -> ComposeResult:
         yield Lines(id="preflight-state")
@@ -99,7 +113,10 @@ class PreflightTab(Vertical, Tab):
         return self.board
 
     def show(self, workspace: Workspace, here: Focus) -> None:
-        self._preflight = workspace.preflight
+        if self._preflight is not workspace.preflight:
+            self._preflight = workspace.preflight
+            self.board.show(self._preflight.servers)
+            self._put = self.board.place
         if not self._preflight.begun:
             self._preflight.check(self._preflight.names)
         self._draw()
@@ -113,9 +130,20 @@ class PreflightTab(Vertical, Tab):
         # What was found gets the room that the board does not need.
         self.board.styles.height = max(2, min(len(servers) + 1, (self.size.height - 1) * 6 // 10))
         self.board.show(servers)
+        self._go_to_fault()
         under = next((server for server in servers if server.server == self.board.key), None)
         lines = detail_lines(under, COLUMNS[self.board.column], cells, self._glyphs) if under else []
         self.query_one("#preflight-detail", Lines).show(lines)
+
+    def _go_to_fault(self) -> None:
+        """Put the cursor on the first fault that is known, until a person moves it."""
+        if self._preflight is None or self._put is None:
+            return
+        if self.board.place != self._put:
+            self._put = None
+        elif (found := first_fault(self._preflight.servers)) and found != self._put:
+            self._put = found
+            self.board.put(found)
 
     def on_rows_moved(self, event: Rows.Moved) -> None:
         event.stop()
@@ -135,14 +163,17 @@ class PreflightTab(Vertical, Tab):
     def action_preflight_check(self) -> None:
         """Make the check under the cursor again, on that server."""
         if self._preflight is not None and self.board.key:
+            self._put = None
             self._preflight.check([self.board.key], [COLUMNS[self.board.column]])
 
     def action_preflight_server(self) -> None:
         """Make all checks again on the server under the cursor."""
         if self._preflight is not None and self.board.key:
+            self._put = None
             self._preflight.check([self.board.key])
 
     def action_preflight_all(self) -> None:
         """Make all checks again on all servers."""
         if self._preflight is not None:
+            self._put = self.board.place
             self._preflight.check(self._preflight.names)
