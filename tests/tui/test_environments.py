@@ -98,7 +98,7 @@ async def test_of_several_others_the_one_to_promote_from_is_chosen() -> None:
         await pilot.press("p")
         await until(pilot, lambda: isinstance(app.screen, PromoteDialog), "the choice")
         await until(pilot, lambda: "Show stock per warehouse" in screen_text(app), "what is live in staging")
-        assert "Enter  staging → production …" in screen_text(app)
+        assert "Enter  Plan staging → production …" in screen_text(app)
         await pilot.press("down")
         await until(pilot, lambda: "Enter  qa → production …" in screen_text(app), "the other direction")
         await pilot.press("up", "enter")

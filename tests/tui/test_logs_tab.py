@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from tests.conftest import ProjectFactory, Servers
+from tests.tui.recorded import project
+from tests.tui.recorded_shop import RecordedShop
 from tests.tui.running import open_app, recorded_app, screen_text, shown, until
 from tests.tui.test_operations import deploy
 
@@ -55,3 +59,16 @@ async def test_without_logs_the_tab_says_how_to_describe_one() -> None:
         await pilot.press("l")
         await pilot.pause()
         assert "[[logs]]" in screen_text(app)
+
+
+@pytest.mark.parametrize("logs", [0, 1, 2])
+async def test_which_log_is_asked_only_where_there_are_several(logs: int, recorded: RecordedShop) -> None:
+    rows = "".join(f'[[logs]]\nname = "log{number}"\nfile = "log/{number}.log"\n' for number in range(logs))
+    app: Any = recorded_app(of=project(more=rows))
+    async with shown(app, (120, 34)) as pilot:
+        await pilot.press("l")
+        bar = app.dashboard.query_one("#keys")
+        await until(pilot, lambda: app.dashboard.bottom.tab == "logs", "the tab")
+        await pilot.pause()
+        assert ("Which log" in bar.plain, "Search" in bar.plain) == (logs > 1, logs > 0)
+        assert ("logs-source" in app.dashboard.keys_here) == (logs > 1)

@@ -128,7 +128,6 @@ class Tour:
         preflight = self.app.workspace.preflight
         await self.press("i")
         await self.until(lambda: preflight.begun and not preflight.runs, "all checks")
-        await self.press("down", "down", *["right"] * 4)
 
     async def logs(self) -> None:
         await self.escape()

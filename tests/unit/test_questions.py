@@ -99,3 +99,12 @@ def test_a_question_fits_and_says_its_choices_and_the_time_left(cells: int, glyp
         assert "Y Answer" in " ".join(plain(lines[0]).split())
     assert "10:00 left, then abort" in plain(banner_line(HOLD, 60, NOW, glyphs, "Y"))
     assert time_left(replace(HOLD, deadline=NOW + 7265), NOW) == "2:01:05 left, then abort"
+
+
+def test_in_little_room_a_banner_asks_in_a_sentence_and_says_how_long() -> None:
+    assert plain(banner_line(HOLD, 80, NOW, UNICODE, "Y")).startswith(
+        " ? Switch now?  go, abort or hold  10:00 left, then abort  "
+    )
+    failed = questions.server(["web1", "web2"], "the disk is full, and nothing could be removed there", NOW + 60)
+    said = plain(banner_line(failed, 70, NOW, UNICODE, "Y"))
+    assert said.startswith(" ? web1, web2 failed: the") and "…  1:00 left, then undo" in said

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from tui.view.glyphs import ASCII, UNICODE
 from tui.view.names import column, direction, listed, short_tags_of, shortened
+from tui.view.promotion_words import promotion_words
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789-."
 NAMES = st.lists(st.text(LETTERS, min_size=1, max_size=40), min_size=1, max_size=30, unique=True)
@@ -91,3 +92,16 @@ def test_a_direction_keeps_both_names_apart_in_little_room() -> None:
     assert len(direction("a" * 40, "a" * 39 + "b", 20, ASCII)) <= 20
     assert direction("qa", "shop-frankfurt-production", 22, UNICODE).startswith("qa → ")
     assert len(direction("qa", "shop-frankfurt-production", 22, UNICODE)) <= 22
+
+
+def test_the_button_of_a_promotion_has_whole_names_or_none() -> None:
+    def words(source: str, target: str, cells: int) -> str:
+        said = promotion_words("Promote", source, target, cells, UNICODE)
+        assert len(said) <= cells
+        return said
+
+    assert words("staging", "production", 28) == "Promote staging → production"
+    assert words("staging", "production", 20) == "staging → production"
+    assert words("shop-frankfurt-staging", "shop-frankfurt-production", 28) == "…staging → …production"
+    assert words("acceptance", "production-eu", 20) == "→ production-eu", "not `ac…tance → pr…on-eu`"
+    assert words("customer-staging", "customer-production", 20) == "Promote"

@@ -24,13 +24,13 @@ from tui.model.pages import topic
 from tui.view.formats import short_tag, short_tags
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, crop, line
-from tui.view.names import direction
 from tui.view.part_lines import part_lines
 from tui.view.plan_lines import plan_lines, plan_names
 from tui.view.plan_news import news_lines, way_on
 from tui.view.planning_lines import no_plan_lines, planning_lines
 from tui.view.progress import Progress
 from tui.view.progress_lines import more_lines
+from tui.view.promotion_words import promotion_words
 from tui.widgets.paint import Lines
 
 if TYPE_CHECKING:
@@ -196,13 +196,11 @@ class PlanDialog(Dialog[Plan]):
         super().draw()
 
     def _verb(self, plan: Plan) -> str:
-        """What a yes does: `Roll back`, `Promote staging → production`; in little room the direction alone."""
+        """What a yes does: `Roll back`, `Promote staging → production`."""
         source = getattr(self.request, "source", "")
         if not source:
             return plan.verb
-        way = direction(source, self._environment.name, self.yes_cells, self._glyphs)
-        whole = f"{plan.verb} {way}"
-        return whole if len(whole) <= self.yes_cells else way
+        return promotion_words(plan.verb, source, self._environment.name, self.yes_cells, self._glyphs)
 
     @property
     def _field(self) -> Typed:

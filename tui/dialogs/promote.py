@@ -14,7 +14,8 @@ from tui.view.environments import nothing_live
 from tui.view.formats import listing
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, crop, fit, line, one_line, short, width
-from tui.view.names import direction, shortened
+from tui.view.names import shortened
+from tui.view.promotion_words import promotion_words
 
 
 class PromoteDialog(Pick[str]):
@@ -43,8 +44,8 @@ class PromoteDialog(Pick[str]):
 
     def on_rows_moved(self) -> None:
         """Say on the button from where to where."""
-        way = direction(self.choices.key, self._target, self.yes_cells - 2, self._glyphs)
-        relabel(self.query_one("#choose", Button), f"{way} …", self.choose_key)
+        words = promotion_words("Plan", self.choices.key, self._target, self.yes_cells - 2, self._glyphs)
+        relabel(self.query_one("#choose", Button), f"{words} …", self.choose_key)
 
     def draw(self) -> None:
         super().draw()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from core.questions import Question
 from core.text import duration
 from tui.view.formats import countdown, short_tags
@@ -17,17 +19,31 @@ def time_left(question: Question, now: float) -> str:
 
 
 def banner_line(question: Question, cells: int, now: float, glyphs: Glyphs, key: str) -> Line:
-    """`? 3f2c1ab is ready on 3 servers … Switch now?  go, abort, hold  9:41 left, then abort   Y Answer`."""
+    """`? 3f2c1ab is ready on 3 servers … Switch now?  go, abort or hold  9:41 left, then abort   Y Answer`; in little
+    room what is asked alone, and then without the choices.
+    """
     end = line((f"  {key}", "key"), " Answer ")
     limit = time_left(question, now)
     time = f"  {limit}" if limit else ""
     room = max(cells - width(end) - 3, 8)
-    said, choices = short_tags(one_line(question.text)), ", ".join(question.names)
-    texts = (f"{said}  {choices}{time}", f"{said}{time}", f"{question.kind}: {choices}{time}", f"{question.kind}{time}")
-    fitting = next((text for text in texts if cell_len(text) <= room), texts[-1])
+    said, choices = short_tags(one_line(question.text)), _either(question.names)
+    asked = _asked(said)
+    texts = (f"{said}  {choices}{time}", f"{said}{time}", f"{asked}  {choices}{time}", f"{asked}{time}")
+    cut = short(asked, max(room - cell_len(time), 12), glyphs.more) + time
+    fitting = next((text for text in texts if cell_len(text) <= room), cut)
     start = line((" ? ", "busy"), (short(fitting, room, glyphs.more), "strong"))
     gap = max(cells - width(start) - width(end), 0)
     return crop((*start, Span(" " * gap), *end), cells, glyphs.more)
+
+
+def _asked(text: str) -> str:
+    """The last sentence of a text, where it is a question; else all of it."""
+    return text.rpartition(". ")[2] if text.endswith("?") else text
+
+
+def _either(names: Sequence[str]) -> str:
+    """`go, abort or hold`."""
+    return " or ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
 
 
 def question_lines(question: Question, cells: int, now: float, glyphs: Glyphs) -> list[Line]:

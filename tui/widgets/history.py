@@ -184,7 +184,7 @@ class HistoryTab(Vertical, Tab):
         workspace = self._workspace
         if workspace is None:
             return
-        past, cells = workspace.past, max(self.size.width - 2, 20)
+        past, cells = workspace.past, max(self.size.width - 3, 20)
         nothing = placeholder(past.history, past.error, cells, self._glyphs, reading=past.reading)
         self.list.show(past.history, workspace.fleet_view, nothing)
         if past.opened is None:

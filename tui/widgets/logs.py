@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from textual.timer import Timer
 
 from core.events import Event
-from tui.keymap import LOG_KEYS, LOGS_KEYS, Keymap, bindings
+from tui.keymap import LOG_KEYS, LOGS_KEYS, Key, Keymap, bindings
 from tui.model.app_logs import AppLogs
 from tui.model.focus import Focus
 from tui.model.operation import Followed
@@ -22,6 +22,9 @@ from tui.widgets.viewer import Viewer
 TAKE_EVERY = 0.25
 """Seconds between two looks at what came."""
 
+KEYS_OF_SEVERAL = (*LOG_KEYS[:2], *LOGS_KEYS, *LOG_KEYS[2:])
+"""Keys of the tab where there are several logs. Of one log there is none to choose, and without logs none to read."""
+
 UNSEEN = 300.0
 """Seconds after which logs that nobody looks at are followed no longer; they are again when the tab is shown."""
 
@@ -30,7 +33,7 @@ class LogsTab(Viewer, Tab):
     """Follows the logs of the environment from when the tab is first shown; `chosen` is the name of one of them."""
 
     tab_name = "logs"
-    keys = (*LOG_KEYS[:2], *LOGS_KEYS, *LOG_KEYS[2:])
+    keys: tuple[Key, ...] = ()
     BINDINGS = bindings(*(key.id for key in LOGS_KEYS))
 
     def __init__(self, glyphs: Glyphs, now: Callable[[], float], keymap: Keymap) -> None:
@@ -51,9 +54,11 @@ class LogsTab(Viewer, Tab):
         if self._logs is None or self._logs.fleet is not workspace.fleet:
             self._leave()
             self._logs = AppLogs(workspace.fleet, self._clock)
+            several = len(self._logs.names) > 1
+            self.keys = KEYS_OF_SEVERAL if several else LOG_KEYS if self._logs.names else ()
             names = [server.name for server in workspace.environment.servers]
             self.start(names, f"{workspace.environment.name}-logs")
-            self.store.source_cells = max(map(len, self._logs.names)) if len(self._logs.names) > 1 else 0
+            self.store.source_cells = max(map(len, self._logs.names)) if several else 0
         self._seen_at = time.monotonic()
         if not self._logs.runs and self._logs.sources:
             self._logs.start()

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from itertools import zip_longest
 from typing import ClassVar
 
+from msgspec.structs import replace
 from textual.geometry import Region, Size
 from textual.strip import Strip
 
@@ -63,6 +64,8 @@ class ProgressView(Drawn, Scrolling, Tab, can_focus=True):
         self._called: Callable[[str], str] = short_tag
         """How a release of these is called."""
         self._page = Page(())
+        self._drawn_on: Frame | None = None
+        """What the page was laid out for."""
         self._drawn_at = 0.0
 
     def show(self, workspace: Workspace, here: Focus) -> None:
@@ -91,7 +94,6 @@ class ProgressView(Drawn, Scrolling, Tab, can_focus=True):
     def _motion(self) -> bool:
         return self.app.animation_level != "none"
 
-    @property
     def _frame(self) -> Frame:
         keys = {name: self._keymap.shown(name) for name in NEXT_KEYS if name in self._keymap.by_id}
         region = self.scrollable_content_region
@@ -99,17 +101,27 @@ class ProgressView(Drawn, Scrolling, Tab, can_focus=True):
 
     def _draw(self) -> None:
         self._drawn_at = time.monotonic()
-        frame, before = self._frame, self._page
-        if self._progress is None:
-            self._page = Page(self._idle(frame))
-        else:
-            self._page = page(self._progress, self._error, self._now(), frame)
-            if self._progress.finished and self._moves:
-                self.set_timer(FRAME_SECONDS, self._draw)
-        size = Size(self.size.width, len(self._page.lines) + len(self._page.below))
+        before = self._page
+        self._drawn_on, self._page = self._laid_out(self._frame())
+        if self._progress is not None and self._progress.finished and self._moves:
+            self.set_timer(FRAME_SECONDS, self._draw)
+        size = Size(self.size.width, _height(self._page))
         if size != self.virtual_size:
             self.virtual_size = size
         self._refresh_changed(before)
+
+    def _laid_out(self, frame: Frame) -> tuple[Frame, Page]:
+        """The page for this frame, or, where it scrolls, for one that leaves a cell free beside the scroll bar."""
+        beside = replace(frame, cells=frame.cells - 1)
+        if _height(self._page) > frame.rows and _height(narrow := self._page_on(beside)) > frame.rows:
+            return beside, narrow  # it scrolled before: most often it still does
+        whole = self._page_on(frame)
+        return (frame, whole) if _height(whole) <= frame.rows else (beside, self._page_on(beside))
+
+    def _page_on(self, frame: Frame) -> Page:
+        if self._progress is None:
+            return Page(self._idle(frame))
+        return page(self._progress, self._error, self._now(), frame)
 
     def _idle(self, frame: Frame) -> list[Line]:
         """What to press, and what was done last."""
@@ -140,7 +152,8 @@ class ProgressView(Drawn, Scrolling, Tab, can_focus=True):
         return [*self._page.lines, *(self._row(name) for name in self._page.below)]
 
     def _row(self, name: str) -> Line:
-        return row(self._progress, name, self._now(), self._frame) if self._progress else ()
+        frame = self._drawn_on
+        return row(self._progress, name, self._now(), frame) if self._progress and frame else ()
 
     def on_resize(self) -> None:
         self._draw()
@@ -161,3 +174,8 @@ class ProgressView(Drawn, Scrolling, Tab, can_focus=True):
         else:
             spans = ()
         return strip(self, spans, cells, self.rich_style)
+
+
+def _height(shown: Page) -> int:
+    """Rows of all that is on a page."""
+    return len(shown.lines) + len(shown.below)
