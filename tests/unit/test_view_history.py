@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from core.errors import ConnectError
 from core.history import Entry, History
@@ -14,6 +15,7 @@ from core.lives import Life
 from tests.tui.recorded import NOW, tag
 from tui.view.glyphs import ASCII, UNICODE
 from tui.view.history_lines import (
+    compared,
     entry_line,
     entry_lines,
     freeze_banner,
@@ -55,6 +57,25 @@ def test_a_row_says_what_when_who_and_why() -> None:
     cancelled = entry("dd44", 5, 3, 1, outcome="put-back", exit_code=1, cancelled=True)
     assert "cancelled, put back" in plain(entry_line(cancelled, 120, UNICODE, NOW))
     assert "undone" in plain(entry_line(UNDONE, 120, UNICODE, NOW))
+
+
+def test_two_releases_are_compared_also_where_an_operation_ended_before_it_saw_what_was_live() -> None:
+    cancelled = replace(FAILED, operation="ee55", previous="", cancelled=True)
+    pin = Entry(operation="ff66", kind="pin", tag=tag(2), outcome="done", began=NOW - HOUR)
+    broken = replace(DEPLOY, operation="0077", outcome="interrupted", previous="")
+    entries = (pin, DEPLOY, cancelled, UNDONE)
+    for chosen, pair in (
+        ({"aa11"}, (tag(1), tag(0))),
+        ({"ee55"}, (tag(1), tag(3))),
+        ({"ee55", "aa11"}, (tag(1), tag(0))),
+        ({"ee55", "bb22"}, (tag(1), tag(1))),
+        ({"ff66", "bb22"}, (tag(1), tag(0))),
+        ({"ff66"}, (tag(0), tag(0))),
+        ({"aa11", "bb22", "ee55"}, None),
+        ({"gone"}, None),
+    ):
+        assert compared(chosen, entries) == pair, chosen
+    assert compared({"ff66", "bb22"}, (pin, broken, UNDONE)) is None, "what it left live is not known"
 
 
 @pytest.mark.parametrize("glyphs", [UNICODE, ASCII])

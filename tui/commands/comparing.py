@@ -8,6 +8,7 @@ from tui.keymap import LOOK
 from tui.model.focus import Focus
 from tui.model.release_changes import chosen_pair
 from tui.model.workspace import Workspace
+from tui.view.history_lines import names_of
 
 
 def _not_verified(workspace: Workspace, focus: Focus) -> str:
@@ -35,6 +36,12 @@ def _not_compared(workspace: Workspace, focus: Focus) -> str:
     pair = chosen_pair(workspace.fleet_view, focus)
     if pair:
         return ""
+    if in_history(focus) and focus.pair:
+        gone = [tag for tag in dict.fromkeys(focus.pair) if tag not in workspace.fleet_view.places]
+        called = names_of((), (*focus.pair, *workspace.fleet_view.places))
+        if gone:
+            return f"no server has {' or '.join(map(called, gone))} any more"
+        return f"{called(focus.pair[0])} was live all the time: there is nothing to compare"
     if in_history(focus):
         return "no two releases to compare here: mark two operations, or choose one that switched"
     return "there are no two releases to compare"

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from core.errors import TurnoutError
 from core.events import Event
-from core.history import DONE, INTERRUPTED, PUT_BACK, RUNNING, UNFINISHED, Entry, History
+from core.history import CHANGES_LIVE, DONE, INTERRUPTED, NO_END, PUT_BACK, RUNNING, UNFINISHED, Entry, History
 from core.lives import Life
 from core.records import Said
 from core.text import count, duration, size
@@ -61,20 +61,38 @@ def what(entry: Entry, name: Callable[[str], str] = short_tag, cells: int = 1000
     return new
 
 
-def compared(entries: Sequence[Entry]) -> tuple[str, str] | None:
-    """The releases before and after an operation, or of two what each left live, the older one first; else None."""
-    if len(entries) == 1:
-        before, after = entries[0].previous, entries[0].tag
-    elif len(entries) == 2:
-        before, after = (left_live(entry) for entry in sorted(entries, key=lambda entry: entry.ended))
+def compared(chosen: Collection[str], entries: Sequence[Entry]) -> tuple[str, str] | None:
+    """Two releases to compare: of one operation what was live before it and what it was to make live, of two what was
+    live after each, the older one first; None where that is not known. They may be one and the same.
+
+    chosen   ids of operations     entries   of all that are known, the newest first
+    """
+    places = [place for place, entry in enumerate(entries) if entry.operation in chosen]
+    if len(places) == 1:
+        entry, older = entries[places[0]], entries[places[0] + 1 :]
+        about = entry.kind in CHANGES_LIVE
+        pair = entry.previous or _left_live(older), entry.tag if about else _left_live(entries[places[0] :])
+    elif len(places) == 2:
+        newer, older_one = (_left_live(entries[place:]) for place in places)
+        pair = older_one, newer
     else:
         return None
-    return (before, after) if before and after and before != after else None
+    return pair if all(pair) else None
 
 
-def left_live(entry: Entry) -> str:
-    """The release that was live after an operation, as far as it says."""
-    return entry.previous if entry.outcome == PUT_BACK else entry.tag
+def _left_live(entries: Sequence[Entry]) -> str:
+    """The release that was live after the first of these operations, as far as it and those before it say; "" for none.
+
+    entries   the newest first
+    """
+    for entry in entries:
+        if entry.kind not in CHANGES_LIVE:
+            continue
+        if entry.outcome in (DONE, "nothing-to-do"):
+            return entry.tag
+        if entry.previous or entry.outcome in NO_END:
+            return entry.previous
+    return ""
 
 
 def entry_line(

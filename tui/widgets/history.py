@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from msgspec.structs import replace
 from textual.app import ComposeResult
@@ -80,9 +80,11 @@ class HistoryList(MarkableRows):
     @property
     def pair(self) -> tuple[str, str] | None:
         """The two releases that the marked operations, or else the one under the cursor, are about."""
-        entries = self._history.entries if self._history else ()
-        chosen = [entry for entry in entries if entry.operation in self.marked]
-        return compared(chosen or [entry for entry in (self.entry,) if entry is not None])
+        return self.pair_of(self.marked or {self.key})
+
+    def pair_of(self, chosen: Collection[str]) -> tuple[str, str] | None:
+        """The two releases that these operations are about."""
+        return compared(chosen, self._history.entries) if self._history else None
 
     def draw_head(self, cells: int) -> Sequence[Line]:
         if self._history is None or not self._history.entries:
@@ -156,7 +158,7 @@ class HistoryTab(Vertical, Tab):
     def pair(self) -> tuple[str, str] | None:
         """The two releases that are compared from here; of an operation whose log is shown, its own."""
         opened = self._workspace.past.opened if self._workspace else None
-        return compared([opened]) if opened else self.list.pair
+        return self.list.pair_of({opened.operation}) if opened else self.list.pair
 
     @property
     def typing(self) -> tuple[str, str] | None:
