@@ -210,7 +210,8 @@ class TurnoutApp(TerminalApp, inherit_bindings=False):
             self.notice(WAITS, "turnout.toml was changed", "warning", 8.0)
 
     def _use_newer(self, said: str) -> bool:
-        """Go on with the changed project, where no operation and no dialog is in the way: all is looked at anew."""
+        """Go on with the changed project, where no operation and no dialog is in the way: all is looked at anew; what
+        was chosen on the screen, and how the last operation ended, stays."""
         newer, workspaces = self._file.newer, self.workspaces
         front = self.screen is self.dashboard if self.dashboard else self.screen is self._first_board
         if newer is None or workspaces is None or self.our_operations or not front:
@@ -223,7 +224,10 @@ class TurnoutApp(TerminalApp, inherit_bindings=False):
         self.project = read_only(newer) if looks_only else newer
         self._file.use()
         self.workspaces = self._workspaces(self.project, name if name in self.project.environments else None)
-        if self.dashboard is None and len(self.project.environments) > 1:
+        self.workspaces.go_on_from(workspaces)
+        if self.dashboard is not None:
+            self.dashboard.go_on_with(self.workspaces)
+        elif len(self.project.environments) > 1:
             self._first_board = self._environments(self.workspaces, back=False)
             self.switch_screen(self._first_board)
             self.set_timer(FIRST_LOOK, self._first_board.check)

@@ -86,17 +86,18 @@ async def test_an_environment_that_is_removed_is_said_to_go_on_on_its_servers(
         await until(pilot, lambda: "staging" not in project.config.read_text(), "it is saved")
 
 
-async def test_a_saved_file_leaves_nothing_of_the_dashboard_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_saved_file_leaves_nothing_of_the_workspaces_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
     app = recorded_app()
     monkeypatch.setattr(type(app), "is_headless", False)  # only then the terminal is told of operations
     async with shown(app) as pilot:
         before, announcer = len(app.bridge._listeners), app.announcer
         for _ in range(3):
-            first = app.dashboard
-            assert first is not None and app.project is not None and announcer is not None
-            first.post_message(first.ProjectSaved(app.project))
-            await until(pilot, lambda old=first: app.screen is app.dashboard is not old, "it is in use")
+            board, first = app.dashboard, app.workspaces
+            assert board is not None and app.project is not None and announcer is not None and first is not None
+            board.post_message(board.ProjectSaved(app.project))
+            await until(pilot, lambda first=first: app.workspaces is not first, "it is in use")
             await settled(pilot)
+            assert app.screen is app.dashboard is board and not first.on_change and first.front is None
         assert len(app.bridge._listeners) == before and app.announcer is announcer
         assert app.bridge._listeners.count(app._announce_running) == 1
 

@@ -15,7 +15,7 @@ from tui.view.fleet import Ahead, FleetView, ServerView, after_switch
 from tui.view.lived import OlderLines
 
 if TYPE_CHECKING:
-    from core.config import Environment, Project
+    from core.config import Environment, Project, Server
     from core.fleet import Fleet
 
 EVERY = 15.0
@@ -87,6 +87,17 @@ class FleetWatch:
         if self._fleet_view is not None:
             self._fleet_view = replace(self._fleet_view, older=self._older, ahead=self._ahead)
         self._on_change()
+
+    def take_over(self, before: FleetWatch) -> None:
+        """Go on with what was known of the same servers; they are looked at soon."""
+        for server in self.environment.servers:
+            known = before._servers.get(server.name)
+            if known is not None and _reached(self.environment, server) == before._reached_at(server.name):
+                self._servers[server.name] = replace(known, checking=False, late=False, roles=server.roles)
+        self._fleet_view = None
+
+    def _reached_at(self, name: str) -> object:
+        return next(_reached(self.environment, server) for server in self.environment.servers if server.name == name)
 
     @property
     def every(self) -> float:
@@ -228,3 +239,13 @@ class FleetWatch:
         self._generation += 1
         fleet = self.fleet
         Job("close", lambda emit, controls: fleet.close()).start()
+
+
+def _reached(environment: Environment, server: Server) -> object:
+    """What decides what is seen on a server: where it is, as whom it is entered, and which links are followed there."""
+    return (
+        replace(server, roles=(), variables={}),
+        environment.ownership_of(server),
+        environment.current,
+        environment.links,
+    )

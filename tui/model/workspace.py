@@ -142,6 +142,14 @@ class Workspace:
             return None
         return activity(self.operation.progress, server, self.now(), glyphs)
 
+    def go_on_from(self, before: Workspace) -> None:
+        """Keep what was known of the same servers, and how the last operation ended: turnout.toml has changed since."""
+        self.fleet_watch.take_over(before.fleet_watch)
+        operation = before.operation
+        if operation is not None and operation.outcome:
+            self.others.own(operation.id)
+            self.shown.operation = operation
+
     def let_go(self) -> None:
         """Stop what only looks: following the operation of somebody else, and comparing a release."""
         if self.watches:

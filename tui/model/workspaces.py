@@ -80,6 +80,12 @@ class Workspaces:
             )
         return self._made[name]
 
+    def go_on_from(self, before: Workspaces) -> None:
+        """Keep what was known in the environments that are still there."""
+        for workspace in before:
+            if workspace.name in self.project.environments:
+                self.of(workspace.name).go_on_from(workspace)
+
     def show(self, name: str) -> None:
         """Show another environment; what runs in the one that was shown goes on."""
         self._name = name

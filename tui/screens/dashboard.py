@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 from textual import events
@@ -23,9 +23,11 @@ from tui.widgets.bars import press
 from tui.widgets.fleet_map import FleetMap
 from tui.widgets.markable import MarkableRows
 from tui.widgets.rows import Rows
+from tui.widgets.tab import Tab
 
 if TYPE_CHECKING:
     from core.config import Project
+    from tui.model.workspaces import Workspaces
 
 T = TypeVar("T")
 
@@ -50,9 +52,26 @@ class Dashboard(Panes):
         self.find_panes()
         self.set_interval(1.0, self.every_second)
         self._end_ticks = self.workspaces.bridge.on_tick(self.while_here(self.ticked))
+        self._listen()
+        self.show_fleet()
+
+    def _listen(self) -> None:
+        """Be told what happens in the workspaces."""
         self.workspaces.front = self
         self.workspaces.on_change.append(self.while_here(self.show_elsewhere))
-        self.show_fleet()
+
+    def go_on_with(self, workspaces: Workspaces) -> None:
+        """Show these in place of those before, which are closed: turnout.toml has changed. What is marked, sorted and
+        filtered stays so where the same environment is shown."""
+        before, self.workspaces = self.workspaces, workspaces
+        before.front = None
+        before.on_change.clear()
+        self._listen()
+        if workspaces.shown.name != before.shown.name:
+            self._start_over()
+        same = self.workspace.operation is before.shown.operation
+        self._show_workspace([self.bottom.tabs["logs"]] if same else list(self.bottom.tabs.values()))
+        self.show_tab_content()
 
     def on_unmount(self) -> None:
         if self._end_ticks is not None:
@@ -225,11 +244,19 @@ class Dashboard(Panes):
         if name == self.workspace.name:
             return
         self.workspaces.show(name)
+        self._start_over()
+        self._show_workspace(list(self.bottom.tabs.values()))
+
+    def _start_over(self) -> None:
+        """Other servers and releases come: nothing is marked, sorted or filtered."""
         self.filter.start_over()
         self.releases.start_over()
         self.servers_pane.start_over()
+
+    def _show_workspace(self, tabs: Sequence[Tab]) -> None:
+        """Draw all of a workspace that was not shown before; these tabs have shown another operation, or none."""
         operation = self.workspace.operation
-        for tab in self.bottom.tabs.values():
+        for tab in tabs:
             if operation is None:
                 tab.forget()
             else:
