@@ -7,6 +7,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Protocol, cast
 
+from textual.await_complete import AwaitComplete
 from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider, SearchIcon
 from textual.content import Content
 
@@ -69,10 +70,19 @@ class Commands(Provider):
 
 
 class Palette(CommandPalette):
-    """Textual's palette, with a sign that every terminal has; a page up in an empty list is not a fault here."""
+    """Textual's palette, with a sign that every terminal has; a page up in an empty list is not a fault here, and a
+    second key or click that leaves it, while it goes, leaves nothing else."""
+
+    _left = False
 
     def on_mount(self) -> None:
         self.query_one(SearchIcon).icon = ":"
+
+    def dismiss(self, result: None = None) -> AwaitComplete:
+        if self._left or not self.is_active:
+            return AwaitComplete()
+        self._left = True
+        return super().dismiss(result)
 
     def _action_command_list(self, action: str) -> None:
         with suppress(KeyError):

@@ -15,6 +15,7 @@ from tests.tui.running import plan_made, recorded_app, settled, shown, until
 from tests.tui.test_keys_that_nobody_meant import Clock, question
 from tui.dialogs.pick import DeployDialog
 from tui.model.keystrokes import READ, UP
+from tui.palette import Palette
 
 MANY = [f"web{number}" for number in range(1, 41)]
 
@@ -174,3 +175,16 @@ async def test_a_click_opens_a_pane_that_a_small_terminal_has_folded() -> None:
             click(app, pane.region.x + 1, pane.region.y)
             await until(pilot, lambda: not pane.has_class("-collapsed"), name)  # noqa: B023
             await settled(pilot)
+
+
+async def test_a_double_click_beside_the_palette_leaves_only_the_palette() -> None:
+    app: Any = recorded_app()
+    async with shown(app) as pilot:
+        for _ in range(3):
+            await pilot.press("colon")
+            await until(pilot, lambda: isinstance(app.screen, Palette), "the palette")
+            await taken_in(pilot)
+            click(app, 0, app.size.height - 1, times=2)
+            app.post_message(events.Key("escape", None))
+            await taken_in(pilot)
+            await until(pilot, lambda: app.screen is app.dashboard, "the dashboard alone")
