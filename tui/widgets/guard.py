@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import wraps
 from typing import TYPE_CHECKING, Any, ParamSpec, cast
 
+from textual import events
+from textual.message import Message
 from textual.timer import Timer
 from textual.widget import Widget
 
@@ -38,6 +40,8 @@ class Guarded(Telling, SureTimers, Base):
     Both would look for parts that are not there. Callbacks of others (the bridge, a job) go through `while_here`.
     """
 
+    _never_begun = False
+
     @property
     def is_here(self) -> bool:
         """Whether its parts are there: all were mounted, and none is being removed."""
@@ -57,6 +61,16 @@ class Guarded(Telling, SureTimers, Base):
                 work(*args, **names)
 
         return guarded
+
+    def _get_dispatch_methods(self, method_name: str, message: Message) -> Iterable[tuple[type, Callable[..., Any]]]:
+        """What is mounted while the app ends gets no parts (Textual 8.2): then our classes begin nothing with them, and
+        end nothing either."""
+        if isinstance(message, events.Mount) and self.app._exit:
+            self._never_begun = True
+        skipped = self._never_begun and isinstance(message, events.Mount | events.Unmount)
+        for kind, method in super()._get_dispatch_methods(method_name, message):
+            if not skipped or kind.__module__.startswith("textual."):
+                yield kind, method
 
     def _until_gone(self, work: Callable[..., Any]) -> Callable[..., Any]:
         def guarded(*args: Any, **names: Any) -> Any:
