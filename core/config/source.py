@@ -93,6 +93,19 @@ class Source(Table):
                 yield (key,), f"is only for an archive, not for {given[0].noun}", ""
 
     @property
+    def oddities(self) -> list[str]:
+        """What is allowed, but hardly meant: patterns that begin with the folder below which they are looked for."""
+        folder = self.publish.strip("/")
+        found = [
+            text for text in self.exclude if folder and f"{text.lstrip('/').rstrip('/')}/".startswith(f"{folder}/")
+        ]
+        return [
+            f'exclude "{pattern}" is looked for below publish = "{folder}": without "{folder}/" in front it would '
+            "leave out what is there"
+            for pattern in found
+        ]
+
+    @property
     def kind(self) -> str:
         """The key of the kind that is given."""
         return next(key for key in KINDS if getattr(self, key) is not None)

@@ -115,6 +115,15 @@ def test_the_agent_is_on_its_way_before_the_channel_of_an_upload(sshd, project_f
     assert started == ["agent", "upload"]
 
 
+def test_a_plan_warns_of_patterns_that_begin_with_the_published_folder(sshd, project_factory, engine):
+    project = project_factory(
+        [sshd], source_options={"publish": "dist", "exclude": ["/dist/maps", "dist-old", "*.map"]}
+    )
+    project.commit({"dist/index.html": "new\n", "dist/maps/a": "a\n", "dist/b.map": "b\n"})
+    (warning,) = engine(project).plan(DeployRequest()).warnings
+    assert 'exclude "/dist/maps" is looked for below publish = "dist"' in warning
+
+
 def test_a_plan_warns_of_what_is_not_committed_and_a_deploy_leaves_it_out(sshd, project_factory, engine):
     project = project_factory([sshd])
     operator = engine(project)

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from textual.widgets import Button
 
 from tests.tui.recorded import NOW, project
-from tests.tui.recorded_operations import RecordedPlan, deploy_plan
+from tests.tui.recorded_operations import BEHIND, RecordedPlan, deploy_plan, with_plan
 from tests.tui.running import recorded_app, screen_text, shown, toasts, until
 from tui.model.news import News
 from tui.view.plan_news import GIVE_REASON, WAIT
@@ -105,3 +105,13 @@ async def test_a_wrong_name_is_said_beside_its_field_until_it_changes() -> None:
         assert 1 <= wrong - field <= 2 and not toasts(app) and not answers
         await pilot.press("u")
         await until(pilot, lambda: "exactly" not in screen_text(app), "the fault to go")
+
+
+async def test_the_button_lights_also_where_the_timer_for_it_is_late() -> None:
+    app: Any = recorded_app(BEHIND)
+    async with shown(app) as pilot:
+        await with_plan(deploy_plan())(pilot)
+        dialog = app.screen
+        await until(pilot, lambda: dialog.is_read, "it was on the screen for long enough")
+        dialog.query_one("#yes").disabled = True
+        await until(pilot, lambda: not dialog.query_one("#yes").disabled, "its button to light")

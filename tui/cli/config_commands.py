@@ -22,6 +22,9 @@ def carry_out(command: Command) -> Answer:
     if command.options.words.action == "check":
         project = command.read()
         servers = sum(len(environment.servers) for environment in project.environments.values())
+        effective = [project.in_environment(environment).source for environment in project.environments.values()]
+        odd = dict.fromkeys(text for source in (project.source, *effective) for text in source.oddities)
+        command.output.say(f"warning: {text}" for text in odd)
         said = f"{count(len(project.environments), 'environment')}, {count(servers, 'server')}"
         return {"exit_code": EXIT_DONE, "outcome": "done", "summary": f"{project.path} has no faults: {said}"}
     return _show(command)

@@ -102,6 +102,7 @@ class Dialog(Guarded, ModalScreen[T], Generic[T]):
     def every_second(self) -> None:
         """Draw what changes with time alone, and look at what others have changed, where a dialog does that."""
         self.draw()
+        self.allow()  # a busy machine may be late with the timer that does
 
     def refresh(self, *regions: Region, **options: bool) -> Self:
         """Where regions of a screen far below are drawn again, Textual (8.2) refreshes only the one on top: what lies

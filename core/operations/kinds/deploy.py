@@ -101,7 +101,10 @@ class Deploy(Operation[DeployRequest], request=DeployRequest):
         return Ahead(make)
 
     def not_deployed(self) -> Sequence[str]:
-        return () if self.request.from_store else source_of(self.fleet.project).not_deployed(self.request.ref)
+        if self.request.from_store:
+            return ()
+        project = self.fleet.project
+        return [*project.source.oddities, *source_of(project).not_deployed(self.request.ref)]
 
     def plan(self, states: Sequence[ServerState], tree: Ahead[Tree] | None) -> Prepared:
         assert tree is not None
