@@ -100,7 +100,7 @@ async def test_of_several_others_the_one_to_promote_from_is_chosen() -> None:
         await until(pilot, lambda: "Show stock per warehouse" in screen_text(app), "what is live in staging")
         assert "Enter  Plan staging → production …" in screen_text(app)
         await pilot.press("down")
-        await until(pilot, lambda: "Enter  qa → production …" in screen_text(app), "the other direction")
+        await until(pilot, lambda: "Enter  Plan qa → production …" in screen_text(app), "the other direction")
         await pilot.press("up", "enter")
         dialog = await planning(pilot)
         assert dialog.title_text == "Promote staging to production"
