@@ -202,7 +202,7 @@ class Environments(Guarded, Screen[None]):
 
     def _choose(self, name: str, command: str = "") -> None:
         """Leave for an environment; once, whatever was typed before the screen was gone."""
-        if self.is_current:
+        if name and self.is_current:  # a key may come before the rows
             self._on_choice(name, command)
 
     def why_not(self, name: str) -> str:
