@@ -46,7 +46,6 @@ class SentAhead:
     def __init__(self, run: Run, coming: Coming, states: Mapping[str, ServerState], cancel: Cancel) -> None:
         self.coming = coming
         self._run = run
-        self._states = states
         self._rtt = max(run.session(name).rtt for name in states)
         self._has = frozenset[str].intersection(*(state.features for state in states.values()))
         self._room = min(map(_room, states.values()))
@@ -56,7 +55,7 @@ class SentAhead:
         self._counted = dict.fromkeys(states, (0, 0))
         self._progress: dict[str, Progress] = {}
         self._cancels = {name: Cancel() for name in states}
-        self._unlink = cancel.on_request(self._abort)
+        cancel.on_request(self._abort)
         self._fan_out = FanOut(self._chunks, states, lambda cancel: packing_of(coming, self._has, self._rtt), self._rtt)
         self._uploads = {name: Ahead(partial(self._send, name)) for name in states}
 
