@@ -47,8 +47,9 @@ GIT_CONFIG = """\
     directory = *
 """
 
-# How long an example takes depends on who else uses the machine: pytest's own limit for a test is enough.
-hypothesis.settings.register_profile("turnout", deadline=None)
+# How long an example takes depends on who else uses the machine: pytest's own limit for a test is enough. CI judges
+# every change by the same examples; people's runs look for new ones.
+hypothesis.settings.register_profile("turnout", deadline=None, derandomize=os.environ.get("TURNOUT_TEST_STRICT") == "1")
 hypothesis.settings.load_profile("turnout")
 
 

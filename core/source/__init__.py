@@ -14,6 +14,7 @@ from core.jobs import Cancel
 from core.records import Record
 from core.source.coming import Coming
 from core.source.kinds import Branch, Choices, Source, source_of
+from core.source.making import Making
 from core.source.store import known, remember
 from core.source.tree import Tree
 from core.text import show_path
@@ -52,7 +53,7 @@ def make_tree(
     """
     cancel.check()
     with _on_this_machine(), project.settings.measured("tree"):
-        tree = source_of(project).tree(ref, target, emit, cancel, rebuild=rebuild, coming=coming)
+        tree = source_of(project).tree(ref, target, Making(emit, cancel, rebuild, coming))
         remember(project.settings.cache, tree.manifest)
         return tree
 

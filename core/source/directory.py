@@ -9,12 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from core.errors import SourceError
-from core.events import Emit
-from core.jobs import Cancel
 from core.source.build import build, turnout_variables
-from core.source.coming import Coming
 from core.source.folder import Hashes, part_of, scan
 from core.source.kinds import Introduction, Unversioned, place
+from core.source.making import Making
 from core.source.selection import excluding
 from core.source.sums import KeptSums
 from core.source.tree import Tree
@@ -45,16 +43,7 @@ class DirectorySource(Unversioned):
             return ('exclude = ["/turnout.toml", ".env"]   # gitignore patterns: what is not deployed',)
         return ('# exclude = ["/docs", "*.map"]   # gitignore patterns',)
 
-    def tree(
-        self,
-        ref: str | None,
-        target: str,
-        emit: Emit,
-        cancel: Cancel,
-        *,
-        rebuild: bool = False,
-        coming: Coming | None = None,
-    ) -> Tree:
+    def tree(self, ref: str | None, target: str, how: Making) -> Tree:
         """The directory as it is now, after the build commands, which run in it every time.
 
         It may be given by a symbolic link, which is followed. `.git` at the top is never part of the tree; other things
@@ -70,12 +59,12 @@ class DirectorySource(Unversioned):
                 else f"source.directory: there is no {folder}",
                 hint="does something have to be built first?",
             )
-        build(project, folder, turnout_variables(project, target, "", ""), emit, cancel)
+        build(project, folder, turnout_variables(project, target, "", ""), how.emit, how.cancel)
         part = part_of(folder.resolve(), project.source.publish)
         file = project.settings.cache / "hashes" / hashlib.sha256(os.fsencode(part)).hexdigest()[:16]
         hashes = Hashes.load(file)
         excluded, sums = excluding(project.source.exclude), KeptSums(project.settings.cache)
-        manifest = scan(part, cancel, excluded=excluded, hashes=hashes, sums=sums, as_it_is=True)
+        manifest = scan(part, how.cancel, excluded=excluded, hashes=hashes, sums=sums, as_it_is=True)
         return Tree(
             folder=part,
             manifest=manifest,

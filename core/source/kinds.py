@@ -15,7 +15,7 @@ from core.errors import SourceError, UsageError
 from core.events import Emit
 from core.jobs import Cancel
 from core.records import Record
-from core.source.coming import Coming
+from core.source.making import Making
 from core.source.tree import Tree
 
 
@@ -96,20 +96,9 @@ class Source(Protocol):
         """UsageError where this revision (None: the project's own) does not exist. It makes nothing, and is quick."""
         ...
 
-    def tree(
-        self,
-        ref: str | None,
-        target: str,
-        emit: Emit,
-        cancel: Cancel,
-        *,
-        rebuild: bool = False,
-        coming: Coming | None = None,
-    ) -> Tree:
+    def tree(self, ref: str | None, target: str, how: Making) -> Tree:
         """The tree of a revision (None: the project's own), built for the environment `target`.
 
-        rebuild   a finished build is not used again
-        coming    is told what comes while it is made, by a source that can tell
         UsageError for a revision that does not exist, SourceError where the tree cannot be made.
         """
         ...
@@ -155,7 +144,7 @@ class Unversioned(Source):
             raise UsageError(f"{noun} has no revisions", hint=hint)
 
     def same(self, record: Record, target: str, emit: Emit, cancel: Cancel) -> Tree:
-        tree = self.tree(None, target, emit, cancel)
+        tree = self.tree(None, target, Making(emit, cancel))
         if tree.manifest.digest != record.digest:
             raise SourceError(
                 f"the content of {record.tag} is gone",

@@ -19,10 +19,10 @@ from core.source.archive.member import Budget, Damaged, Member
 from core.source.archive.streams import Stream
 from core.source.archive.unpacking import links_out, refuse, unpack
 from core.source.build import build, commands, turnout_variables
-from core.source.coming import Coming
 from core.source.folder import SETTLED, part_of, scan
 from core.source.git.export_cache import FILES, About, Export, finish, load, stamped
 from core.source.kinds import Introduction, Unversioned, place
+from core.source.making import Making
 from core.source.selection import selected
 from core.source.store import discard, make_folder, making
 from core.source.sums import KeptSums
@@ -53,16 +53,7 @@ class ArchiveSource(Unversioned):
             '# exclude = ["/docs", "*.map"]   # gitignore patterns',
         )
 
-    def tree(
-        self,
-        ref: str | None,
-        target: str,
-        emit: Emit,
-        cancel: Cancel,
-        *,
-        rebuild: bool = False,
-        coming: Coming | None = None,
-    ) -> Tree:
+    def tree(self, ref: str | None, target: str, how: Making) -> Tree:
         """What the archive holds now, after the build commands, which run each time in a clean copy of it.
 
         What is private in it is private on the servers, but not after a build. SourceError with the name of everything
@@ -77,10 +68,10 @@ class ArchiveSource(Unversioned):
         parent = self.project.settings.cache / "exports" / f"archive-{_short(str(file))}"
         make_folder(parent)
         if commands(self.project):
-            export = self._built(file, parent, target, emit, cancel)
+            export = self._built(file, parent, target, how.emit, how.cancel)
             manifest, folder = export.manifest, export.files
         else:
-            export = self._plain(file, parent, cancel)
+            export = self._plain(file, parent, how.cancel)
             manifest = selected(export.manifest, publish, self.project.source.exclude)
             folder = export.files / publish
             refuse(file.name, links_out(manifest.entries))

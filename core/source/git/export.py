@@ -27,6 +27,7 @@ from core.source.git.lacking import lacking, refuse_lacking
 from core.source.git.repository import Resolved
 from core.source.git.submodules import Submodules
 from core.source.inputs import build_key
+from core.source.making import Making
 from core.source.selection import selected
 from core.source.spool import Spool
 from core.source.store import discard, make_folder, making, read_manifest, write_whole
@@ -50,35 +51,26 @@ class Exported(Struct, frozen=True):
     reused: float = 0.0
 
 
-def exported(
-    project: Project,
-    resolved: Resolved,
-    ref: str,
-    target: str,
-    emit: Emit,
-    cancel: Cancel,
-    *,
-    rebuild: bool = False,
-    coming: Coming | None = None,
-) -> Exported:
+def exported(project: Project, resolved: Resolved, ref: str, target: str, how: Making) -> Exported:
     """What is deployed of a commit to the environment `target`; taken from the cache where it is finished there.
 
-    rebuild   a finished build is not used again
-    coming    is told what comes of a plain export of all files
+    A plain export of all files tells what comes.
     """
     source = project.source
     parent = project.settings.cache / "exports" / resolved.identity
     if commands(project):
         variables = turnout_variables(project, target, resolved.commit, ref)
-        key = build_key(project, variables, [command.run for command in completed(project, cancel)], _around(resolved))
+        key = build_key(
+            project, variables, [command.run for command in completed(project, how.cancel)], _around(resolved)
+        )
         name = f"{resolved.name}-{key}"
-        reused = None if rebuild else last_made(parent, name)
+        reused = None if how.rebuild else last_made(parent, name)
         if reused and not reused.about.whole:
             reused = None  # what was missing may be there now
-        export = reused or _built(project, resolved, variables, parent / name, emit, cancel)
+        export = reused or _built(project, resolved, variables, parent / name, how.emit, how.cancel)
         made = reused.about.made if reused else 0.0
         return Exported(export.files, export.manifest, export.about, reused=made)
-    export, spool = _plain(project, resolved, parent, cancel, coming)
+    export, spool = _plain(project, resolved, parent, how.cancel, how.coming)
     manifest = _selection_of(export, source.publish, source.exclude)
     contents = GitContents(resolved, export, os.fsencode(source.publish), spool)
     return Exported(export.folder, manifest, export.about, contents)

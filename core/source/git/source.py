@@ -12,13 +12,13 @@ from core.jobs import Cancel
 from core.records import Record
 from core.settings import Settings
 from core.source.build import commands
-from core.source.coming import Coming
 from core.source.git.export import exported
 from core.source.git.export_cache import holding
 from core.source.git.left_behind import left_behind
 from core.source.git.naming import ambiguity, described
 from core.source.git.repository import Repository
 from core.source.kinds import Choices, History, Introduction, Source, place, same_or_none
+from core.source.making import Making
 from core.source.tree import Tree
 
 RECENT = 50
@@ -68,21 +68,12 @@ class GitSource(Source):
     def check(self, ref: str | None) -> None:
         self.repository.resolve(ref or self.project.source.ref)
 
-    def tree(
-        self,
-        ref: str | None,
-        target: str,
-        emit: Emit,
-        cancel: Cancel,
-        *,
-        rebuild: bool = False,
-        coming: Coming | None = None,
-    ) -> Tree:
-        return self._tree(ref or self.project.source.ref, "", target, emit, cancel, rebuild=rebuild, coming=coming)
+    def tree(self, ref: str | None, target: str, how: Making) -> Tree:
+        return self._tree(ref or self.project.source.ref, "", target, how)
 
     def same(self, record: Record, target: str, emit: Emit, cancel: Cancel) -> Tree:
         try:
-            tree = self._tree(record.revision, record.ref, target, emit, cancel)
+            tree = self._tree(record.revision, record.ref, target, Making(emit, cancel))
         except UsageError as error:
             raise SourceError(
                 f"the revision of {record.tag} is gone: {record.revision[:12]} is not in the repository",
@@ -98,23 +89,13 @@ class GitSource(Source):
             )
         return tree
 
-    def _tree(
-        self,
-        ref: str,
-        asked: str,
-        target: str,
-        emit: Emit,
-        cancel: Cancel,
-        *,
-        rebuild: bool = False,
-        coming: Coming | None = None,
-    ) -> Tree:
+    def _tree(self, ref: str, asked: str, target: str, how: Making) -> Tree:
         """The tree of a commit; `asked` is what a person once called it, "" for the same as `ref`."""
         resolved = self.repository.resolve(ref)
         if warning := ambiguity(resolved, ref):
-            emit(Note(text=warning, level="warning"))
+            how.emit(Note(text=warning, level="warning"))
         called = asked or resolved.tag or ref
-        export = exported(self.project, resolved, called, target, emit, cancel, rebuild=rebuild, coming=coming)
+        export = exported(self.project, resolved, called, target, how)
         return Tree(
             folder=export.folder,
             contents=export.contents,
