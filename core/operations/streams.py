@@ -80,7 +80,7 @@ class Stream(Struct):
         if self.patching and self.patching.patches:
             yield from self.patching.patches.chunks()
         if self._coming:
-            folders: set[bytes] = set()
+            folders = _above(paths)
             yield from stream_of_arrivals(self._coming, PREFIX, folders)
             paths = self._coming.lacking(paths, folders)
         if self.large:
@@ -96,6 +96,19 @@ class Stream(Struct):
             with self.tree.open(path) as file:
                 file.seek(place)
                 yield file.read(PIECE)
+
+
+def _above(paths: Sequence[bytes]) -> set[bytes]:
+    """The folders above what is sent that are not sent themselves. They are there, and where a group shares them, only
+    who made one can give it its mode and time.
+    """
+    sent, above = set(paths), set[bytes]()
+    for path in paths:
+        parent = path.rpartition(b"/")[0]
+        while parent and parent not in sent and parent not in above:
+            above.add(parent)
+            parent = parent.rpartition(b"/")[0]
+    return above
 
 
 def packing_of(coming: Coming, has: Set[str], rtt: float) -> str:

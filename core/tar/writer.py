@@ -100,7 +100,7 @@ class Arrivals(Protocol):
 def stream_of_arrivals(arrivals: Arrivals, prefix: bytes, folders: set[bytes]) -> Iterator[Chunk]:
     """Chunks with what comes, as it comes, and the folders above it; `stream` gives the rest.
 
-    folders   gets the paths of these
+    folders   gets the paths of these; those that it has are there already
     """
     held: list[bytes] = []
     size = content = files = 0

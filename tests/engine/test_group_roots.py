@@ -56,6 +56,16 @@ def test_folders_get_the_modes_of_whoever_deploys(team):
     assert current(ben.place) == "releases/r4" and of_group(ben) == SHARES
 
 
+def test_files_in_a_folder_of_another_member_come_from_a_kept_export(team):
+    """A person saw the plan, so git reads the files again while they are sent."""
+    root, ana, ben = team(files={"a/b/c": "1", "d": "2"})
+    ana.deploy(tag="r1")
+    ben.project.commit({"a/b/c": "3", "a/new/e": "4"})
+    plan = ben.plan(DeployRequest(tag="r2"))
+    ben.run(DeployRequest(tag="r2"), plan)
+    assert (root / "current/a/b/c").read_text() == "3" and (root / "current/a/new/e").read_text() == "4"
+
+
 def test_a_release_has_hard_links_to_files_of_another_member(team, accounts):
     root, ana, ben = team(deploy={"copy": "hardlink"}, files={"a/b": "1", "c": "2"})
     ana.deploy(tag="r1")
