@@ -54,6 +54,7 @@ class Coming:
         self._sizes, self._begins = array("Q"), array("Q")
         self._targets: dict[int, bytes] = {}
         self._replaced: set[bytes] = set()
+        self._other = False
         self._settled = 0
         self._more = threading.Condition()
         self._wanted: int | None = None
@@ -93,6 +94,10 @@ class Coming:
         chosen = self._choose(path, False)
         if chosen is not None:
             self._replaced.add(chosen)
+
+    def other(self) -> None:
+        """The tree is not made of what came, but of what another process had in place before."""
+        self._other = True
 
     def grown(self, length: int) -> None:
         """The spool has so many bytes now."""
@@ -193,6 +198,8 @@ class Coming:
 
     def fits(self, manifest: Manifest) -> bool:
         """Whether all that came is in a tree just so; its content is what was hashed on its way into the spool."""
+        if self._other:
+            return False
         for number, path in enumerate(self._paths[: len(self._kinds)]):
             entry, came = manifest.entries.get(path), self._entry(number)
             if entry is None or entry._replace(content=came.content) != came or path in self._replaced:

@@ -10,12 +10,14 @@ import pytest
 
 from core.errors import Cancelled, ConnectError, SourceError, TurnoutError, UsageError
 from core.events import PhaseStarted, UploadProgress
-from core.jobs import Job
+from core.jobs import Cancel, Job
 from core.operations import sent_ahead, streams
 from core.operations.executing import execute
 from core.operations.kinds.deploy import DeployRequest
 from core.operations.kinds.freeze import FreezeRequest
+from core.source import make_tree
 from core.source.coming import Coming
+from core.source.git import export
 from tests.engine.driving import Engine, at_rest, current, live
 from tests.servers import Destination
 from tests.waiting import until
@@ -220,6 +222,36 @@ def test_where_other_files_came_than_the_tree_has_the_cache_is_compared(sshd, wa
     job.result()
     whole(sshd)
     assert "more" not in cached(sshd)
+
+
+def test_where_another_process_has_put_another_tree_in_place_that_one_is_deployed(
+    sshd, waiting, monkeypatch, tmp_path
+) -> None:
+    """The same files of the same size: `export-subst` writes how long ago the commit was made."""
+    state = tmp_path / "now"
+    (tmp_path / "bin").mkdir()
+    program = tmp_path / "bin/git"
+    clock = f"GIT_TEST_DATE_NOW=$(cat {state})\nexport GIT_TEST_DATE_NOW"
+    program.write_text(f'#!/bin/sh\n[ ! -e {state} ] || {{ {clock}; }}\nexec {shutil.which("git")} "$@"\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
+    attributes = "*.made export-subst\n"
+    shop = waiting(sshd, files={".gitattributes": attributes, "a/big": FILES["a/big"], "b.made": "$Format:%ar$"})
+    committed = int(shop.project.git("log", "-1", "--format=%ct"))
+    state.write_text(str(committed + 5 * 86400))
+    whole_of = export.whole
+
+    def late(*given):
+        made = whole_of(*given)
+        begun(sshd)
+        monkeypatch.setattr(export, "whole", whole_of)
+        state.write_text(str(committed + 6 * 86400))
+        make_tree(shop.operator.fleet.project, None, lambda event: None, Cancel(), target="production")
+        return made
+
+    monkeypatch.setattr(export, "whole", late)
+    shop.deploy(tag="one").result()
+    assert (sshd.files / "current/b.made").read_text() == "6 days ago"
 
 
 @pytest.mark.parametrize("why", ["a plan was seen", "frozen", "a tag that is there", "another user runs a hook"])

@@ -113,7 +113,11 @@ def _plain(
         refuse_lacking(project, resolved, about)
         spool.settle()
         export = finish(work, final, manifest, replace(about, in_git=True))
-        return export, spool if export.manifest.digest == manifest.digest else None
+        if export.manifest.digest == manifest.digest:
+            return export, spool
+        if coming:
+            coming.other()
+        return export, None
 
 
 def _built(
