@@ -27,10 +27,11 @@ from core.records import Disk, ServerState
 from core.recovery import interruption
 from core.source.build import commands
 from core.source.coming import Coming
-from core.tar.writer import Chunk, stream_of_arrivals
+from core.tar.writer import BLOCK, Chunk, stream_of_arrivals
 
-_PART = 4
-"""Of the free space, one in so many bytes is taken before the size of the tree is known."""
+_PART = 8
+"""Of the free space, one in so many bytes is taken before the size of the tree is known; on a disk small files take
+more than in a stream."""
 
 Rest = Callable[[set[bytes]], Iterator[Chunk]]
 """What comes behind all that was told of, to the end of the stream; gets the folders that were sent with that."""
@@ -103,7 +104,8 @@ class SentAhead:
             for upload in stopped:
                 upload.wait()
         if clear and self.coming.begun:
-            self._run.on_all(lambda name: self._run.held(name).clear(), names)
+            for name, error in self._run.on_all(lambda name: self._run.held(name).clear(), names).errors.items():
+                self._run.warn(f"what had been sent stays in {layout.CACHE}: {error.title}", name)
 
     def _abort(self) -> None:
         """End all of it: a cancel reaches also who waits for the source, or for the plan."""
@@ -162,7 +164,7 @@ def _room(state: ServerState) -> float:
     """Bytes that may be sent to a server before it is known how many there will be."""
     disk = state.disks.get(layout.CACHE, Disk(0, state.free_bytes, state.free_inodes))
     bytes_free = disk.free_bytes - HEADROOM if disk.free_bytes >= 0 else float("inf")
-    entries = disk.free_inodes * state.block if disk.free_inodes >= 0 else float("inf")
+    entries = disk.free_inodes * BLOCK if disk.free_inodes >= 0 else float("inf")
     return min(bytes_free, entries) / _PART
 
 

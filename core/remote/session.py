@@ -207,9 +207,12 @@ class Session:
         except ValueError as error:
             raise ServerError(f"{file} is not a manifest", detail=str(error), server=self.name) from None
 
-    def scan(self, cancel: Cancel) -> Manifest | None:
-        """What the deploy-cache really holds, by checksum; None where the server cannot list it."""
-        answer = self.answer("scan", cancel=cancel)
+    def scan(self, cancel: Cancel, token: str) -> Manifest | None:
+        """What the deploy-cache really holds, by checksum, once no upload of this token's operation goes on.
+
+        None where the server cannot list it.
+        """
+        answer = self.answer("scan", token, cancel=cancel)
         return parse_scan(answer.lines) if answer.status == Status.DONE else None
 
     def tree(self, tag: str, cancel: Cancel) -> Contents:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Container, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
-from core.errors import TurnoutError
+from core.errors import SourceError, TurnoutError
 from core.jobs import fault
 from core.manifest import EXECUTABLE, FILE, LINK, Entry, Manifest
 from core.tar.reader import Buffer, is_pointer
@@ -164,20 +164,20 @@ class Coming:
                 if spool.length < until:
                     raise self._error or EOFError("the source ended in the middle of a file")
                 self._settled = spool.length
-                spool.settle()
+                _settle(spool)
             yield spool.part(place, until)
             place = until
 
     def sample(self, most: int, number: int, size: int) -> tuple[int, list[bytes]]:
         """How many bytes have come, once those are so many or no more will come; and so many pieces of them, of `size`
-        bytes, evenly spread. Raises nothing: what went wrong `entries` raises.
+        bytes, evenly spread. What went wrong with the source `entries` raises.
         """
         self._wait(lambda: self._spool is not None and self._spool.length >= most)
         spool = self._spool
         if spool is None:
             return 0, []
         length = spool.length
-        spool.settle()
+        _settle(spool)
         places = [length * (2 * each + 1) // (2 * number) for each in range(number)]
         return length, [spool.part(place, min(place + size, length)) for place in places if place < length]
 
@@ -221,3 +221,14 @@ class Coming:
                 if not self._ended:
                     self._more.wait(_LOOK)
                 self._wanted = None
+
+
+def _settle(spool: Spooled) -> None:
+    """Have all readable that came. SourceError where this machine cannot keep it."""
+    try:
+        spool.settle()
+    except OSError as error:
+        raise SourceError(
+            f"files of the revision cannot be kept on this machine: {error.strerror}",
+            hint="TURNOUT_CACHE_DIR names another folder for them; nothing was switched",
+        ) from error

@@ -8,10 +8,13 @@ import subprocess
 import tarfile
 from typing import NamedTuple
 
+import pytest
+
 from core.remote.launch import UPLOAD_PARTS
 from tests.servers import need
 from tests.shell.agents import SHELLS, text_of
-from tests.shell.test_locking import TOKEN
+from tests.shell.test_locking import TOKEN, begun
+from tests.waiting import until
 
 PROGRAM = text_of(*UPLOAD_PARTS)
 
@@ -73,3 +76,19 @@ def test_a_stream_that_ends_early_is_an_error_that_says_what_is_free(held):
     done = subprocess.run([need("dash"), "-c", PROGRAM], input=head + b"x" * 600, capture_output=True, check=False)
     assert done.returncode != 0
     assert b" kB are free in " in done.stderr and b" inodes are free in " in done.stderr
+
+
+@pytest.mark.parametrize("request_of", ["scan", "clear"])
+def test_an_upload_that_was_given_up_ends_before_the_cache_is_looked_at_or_emptied(agent, root, request_of):
+    begun(agent)
+    head = f"{root}\n{TOKEN}\nnone\n\n".encode()
+    pipe = subprocess.PIPE
+    with subprocess.Popen([need("dash"), "-c", PROGRAM], stdin=pipe, start_new_session=True) as process:
+        process.stdin.write(head)
+        process.stdin.flush()
+        lines = root / ".turnout/lock/upload"
+        until(lambda: lines.exists() and len(lines.read_text().splitlines()) == 2, "tar to begin")
+        assert process.poll() is None
+        agent.done(request_of, TOKEN)
+        assert process.wait() != 0
+    assert agent.ask(request_of, "b" * 32).status == 3, "only who holds the lock ends it"

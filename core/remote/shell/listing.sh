@@ -11,8 +11,9 @@ verb_manifest() {
   cat "$1"
 }
 
-# scan: what deploy-cache really holds, by checksum.
+# scan [TOKEN]: what deploy-cache really holds, by checksum; with the lock's token, once no upload goes on.
 verb_scan() {
+  [ -z "${1-}" ] || { holds "$1"; end_uploads; }
   cd "$root/deploy-cache" || exit 1
   listing
 }

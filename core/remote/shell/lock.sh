@@ -256,6 +256,9 @@ end_left() {
   done
 }
 
+# end_uploads: end what this operation's uploads left running: one that was given up may still write what had arrived.
+end_uploads() { [ ! -f "$own/lock/upload" ] || end_left "$(cat "$own/lock/upload")"; }
+
 # break OPERATION: remove a stuck lock, after a person confirmed it; the process that holds it is ended, and then what it
 # has started (see `take_dead`).
 # sets: held holder left dead line

@@ -275,6 +275,7 @@ verb_own() {
 # takes along what is mounted there, and where the cache is a mount point itself there is none.
 verb_clear() {
   holds "$1"
+  end_uploads
   phase clear-cache
   spare deploy-cache
   mounts
