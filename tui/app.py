@@ -213,7 +213,8 @@ class TurnoutApp(TerminalApp, inherit_bindings=False):
         """Go on with the changed project, where no operation and no dialog is in the way: all is looked at anew; what
         was chosen on the screen, and how the last operation ended, stays."""
         newer, workspaces = self._file.newer, self.workspaces
-        front = self.screen is self.dashboard if self.dashboard else self.screen is self._first_board
+        shown = self.screen_stack[-1] if self.screen_stack else None  # none is left while the program ends
+        front = shown is (self.dashboard or self._first_board)
         if newer is None or workspaces is None or self.our_operations or not front:
             return False
         from core.config import read_only  # the dashboard's start does without

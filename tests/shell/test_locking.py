@@ -75,6 +75,7 @@ WITH_TOKEN = (
     ("remove", "yes", "r1"),
     ("own", "yes"),
     ("clear",),
+    ("scan",),
     ("slots", "blue 8001 r1 used"),
     ("confirm", "-"),
     ("finish", "none", "", "-"),

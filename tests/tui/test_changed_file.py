@@ -135,3 +135,13 @@ async def test_nothing_stays_known_of_a_server_that_is_another_one_now(
         assert not app.workspace.fleet_view.known or not app.workspace.fleet_view.rows
         await settled(pilot)
         assert not app.workspace.fleet_view.rows and "nothing is live" in screen_text(app).lower()
+
+
+async def test_a_look_at_the_file_while_the_program_ends_finds_no_screen(
+    servers: Servers, project_factory: ProjectFactory
+) -> None:
+    app: Any = open_app(project_factory(servers(1)))
+    async with shown(app):
+        pass
+    assert not app.screen_stack
+    app._look_at_file()
