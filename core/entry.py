@@ -106,3 +106,17 @@ def below(path: bytes, folders: Set[bytes]) -> bool:
         if path in folders:
             return True
     return False
+
+
+def new_folders(path: bytes, known: set[bytes]) -> list[bytes]:
+    """The folders above a path that are not known yet, the highest first; they are from now on.
+
+    known   has with each folder also those above it, now or once all its paths were asked about
+    """
+    new = []
+    folder = path.rpartition(b"/")[0]
+    while folder and folder not in known:
+        known.add(folder)
+        new.append(folder)
+        folder = folder.rpartition(b"/")[0]
+    return new[::-1]

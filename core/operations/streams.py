@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct, field
 
 from core import layout
+from core.entry import new_folders
 from core.jobs import Cancel
 from core.operations.fan_out import PIECE, PIECES, best_packing, probes
 from core.source.coming import Coming
@@ -102,13 +103,8 @@ def _above(paths: Sequence[bytes]) -> set[bytes]:
     """The folders above what is sent that are not sent themselves. They are there, and where a group shares them, only
     who made one can give it its mode and time.
     """
-    sent, above = set(paths), set[bytes]()
-    for path in paths:
-        parent = path.rpartition(b"/")[0]
-        while parent and parent not in sent and parent not in above:
-            above.add(parent)
-            parent = parent.rpartition(b"/")[0]
-    return above
+    known = set(paths)
+    return {folder for path in paths for folder in new_folders(path, known)}
 
 
 def packing_of(coming: Coming, has: Set[str], rtt: float) -> str:

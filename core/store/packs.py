@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from msgspec import Struct
 
 from core import layout
+from core.entry import new_folders
 from core.errors import StoreError
 from core.manifest import LINK, Difference, Manifest
 from core.source.tree import Tree
@@ -78,9 +79,7 @@ def packed_paths(manifest: Manifest, change: Difference | None) -> list[bytes]:
         return sorted(manifest.entries)
     paths = set(change.send)
     for path in change.send:
-        while b"/" in path:
-            path = path.rpartition(b"/")[0]
-            paths.add(path)
+        new_folders(path, paths)
     return sorted(paths)
 
 

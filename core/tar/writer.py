@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import BinaryIO, NamedTuple, Protocol
 
 from core import layout
+from core.entry import new_folders
 from core.errors import SourceError
 from core.manifest import FOLDER, FOLDER_ENTRY, LINK, Difference, Entry, Manifest, raw_of
 from core.text import show_path
@@ -106,7 +107,8 @@ def stream_of_arrivals(arrivals: Arrivals, prefix: bytes, folders: set[bytes]) -
     size = content = files = 0
     when = arrivals.mtime
     for number, path, entry in arrivals.entries():
-        pieces = [header(prefix + folder + b"/", b"5", FOLDER_ENTRY.mode, 0, when) for folder in _new(path, folders)]
+        above = new_folders(path, folders)
+        pieces = [header(prefix + folder + b"/", b"5", FOLDER_ENTRY.mode, 0, when) for folder in above]
         if entry.kind == LINK:
             pieces.append(header(prefix + path, b"2", 0o777, 0, when, entry.target))
         else:
@@ -128,17 +130,6 @@ def stream_of_arrivals(arrivals: Arrivals, prefix: bytes, folders: set[bytes]) -
             held, size, content, files = [], 0, 0, 0
     if held:
         yield Chunk(b"".join(held), content, files)
-
-
-def _new(path: bytes, known: set[bytes]) -> list[bytes]:
-    """The folders above a path that are not known yet, the highest first; they are from now on."""
-    new = []
-    parent = path.rpartition(b"/")[0]
-    while parent and parent not in known:
-        known.add(parent)
-        new.append(parent)
-        parent = parent.rpartition(b"/")[0]
-    return new[::-1]
 
 
 def stream(

@@ -18,6 +18,7 @@ from typing import BinaryIO, Protocol, cast
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from core.entry import new_folders
 from core.errors import SourceError
 from core.gathering import Differing, Gathering
 from core.jobs import Cancel
@@ -201,10 +202,7 @@ def _parents(paths: Iterable[bytes]) -> Set[bytes]:
     """All folders that lie above the paths."""
     folders: set[bytes] = set()
     for path in paths:
-        parent = path.rpartition(b"/")[0]
-        while parent and parent not in folders:
-            folders.add(parent)
-            parent = parent.rpartition(b"/")[0]
+        new_folders(path, folders)
     return folders
 
 
