@@ -97,7 +97,7 @@ class Delivery:
         assert self._tree is not None
         wipe = False
         if name not in self._differences:
-            scanned = held.session.scan(cancel, held.token)
+            scanned = held.scan(cancel)
             wipe = scanned is None
             present = with_sizes(scanned, self._tree.manifest) if scanned else EMPTY
             of_group = self._is_of_group(name)

@@ -14,6 +14,7 @@ from core.jobs import Cancel
 from core.manifest import Manifest
 from core.protocol.answers import Answer, Removed, Status, error_of, listens, removed
 from core.protocol.asked import to_lock
+from core.protocol.listing import parse_scan
 from core.protocol.requests import ANYWHERE, Settles
 from core.questions import Question
 from core.records import SILENT_AFTER, Block, Freeze, Lock, Pin, Record, ServerState
@@ -158,6 +159,14 @@ class Held:
         answer = self.session.answer(verb, *travels, cancel=cancel)
         self.session.done(answer, "changed files could not be made from patches")
         return [int(number) for number in answer.of("whole") if number.isascii() and number.isdigit()]
+
+    def scan(self, cancel: Cancel) -> Manifest | None:
+        """What the deploy-cache really holds, by checksum, once no upload of this operation goes on any more.
+
+        None where the server cannot list it.
+        """
+        answer = self.session.answer("scan", self.token, cancel=cancel)
+        return parse_scan(answer.lines) if answer.status == Status.DONE else None
 
     def stage(
         self,

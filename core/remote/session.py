@@ -36,7 +36,7 @@ from core.protocol.answers import (
 )
 from core.protocol.asked import to_line
 from core.protocol.facts import Facts
-from core.protocol.listing import parse_scan, parse_tree
+from core.protocol.listing import parse_tree
 from core.protocol.state import parse_state, with_records
 from core.records import SILENT_AFTER, JournalLine, Lock, ServerState, is_digest
 from core.remote.agent import Agent, Waiting
@@ -206,14 +206,6 @@ class Session:
             return parse("".join(f"{line}\n" for line in answer.lines))
         except ValueError as error:
             raise ServerError(f"{file} is not a manifest", detail=str(error), server=self.name) from None
-
-    def scan(self, cancel: Cancel, token: str) -> Manifest | None:
-        """What the deploy-cache really holds, by checksum, once no upload of this token's operation goes on.
-
-        None where the server cannot list it.
-        """
-        answer = self.answer("scan", token, cancel=cancel)
-        return parse_scan(answer.lines) if answer.status == Status.DONE else None
 
     def tree(self, tag: str, cancel: Cancel) -> Contents:
         """What a release really holds, by checksum, and what it held when its prepare hooks had ended."""
