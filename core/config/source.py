@@ -96,9 +96,7 @@ class Source(Table):
     def oddities(self) -> list[str]:
         """What is allowed, but hardly meant: patterns that begin with the folder below which they are looked for."""
         folder = self.publish.strip("/")
-        found = [
-            text for text in self.exclude if folder and f"{text.lstrip('/').rstrip('/')}/".startswith(f"{folder}/")
-        ]
+        found = [text for text in self.exclude if folder and f"{text.strip('/')}/".startswith(f"{folder}/")]
         return [
             f'exclude "{pattern}" is looked for below publish = "{folder}": without "{folder}/" in front it would '
             "leave out what is there"

@@ -90,14 +90,12 @@ class FleetWatch:
 
     def take_over(self, before: FleetWatch) -> None:
         """Go on with what was known of the same servers; they are looked at soon."""
+        reached = {server.name: _reached(before.environment, server) for server in before.environment.servers}
         for server in self.environment.servers:
             known = before._servers.get(server.name)
-            if known is not None and _reached(self.environment, server) == before._reached_at(server.name):
+            if known is not None and _reached(self.environment, server) == reached[server.name]:
                 self._servers[server.name] = replace(known, checking=False, late=False, roles=server.roles)
         self._fleet_view = None
-
-    def _reached_at(self, name: str) -> object:
-        return next(_reached(self.environment, server) for server in self.environment.servers if server.name == name)
 
     @property
     def every(self) -> float:
