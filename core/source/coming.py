@@ -10,6 +10,7 @@ import threading
 from array import array
 from collections.abc import Callable, Container, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Protocol
 
 from core.errors import SourceError, TurnoutError
@@ -117,7 +118,7 @@ class Coming:
         """Read the source in the block: all has come when it ends, or what it raises is the reason why not."""
         try:
             yield
-        except Exception as error:
+        except Exception as error:  # a fault of ours, too, must reach who waits for more
             self.end(error if isinstance(error, TurnoutError) else fault(error))
             raise
         self.end()
@@ -142,14 +143,14 @@ class Coming:
         number = 0
         while True:
             ended = self._ended
-            while number < len(self._kinds):
+            while self._has(number):
                 yield number, self._paths[number], self._entry(number)
                 number += 1
             if ended:
                 if self._error is not None:
                     raise self._error
                 return
-            self._wait(lambda number=number: number < len(self._kinds))  # type: ignore[misc]
+            self._wait(partial(self._has, number))
 
     def content(self, number: int, piece: int) -> Iterator[bytes]:
         """The content of a file in pieces of so many bytes; waits for it. Raises the error with which it ended."""
@@ -160,7 +161,7 @@ class Coming:
         while place < end:
             until = min(place + piece, end)
             if until > self._settled:
-                self._wait(lambda until=until: spool.length >= until)  # type: ignore[misc]
+                self._wait(partial(self._reaches, until))
                 if spool.length < until:
                     raise self._error or EOFError("the source ended in the middle of a file")
                 self._settled = spool.length
@@ -172,7 +173,7 @@ class Coming:
         """How many bytes have come, once those are so many or no more will come; and so many pieces of them, of `size`
         bytes, evenly spread. What went wrong with the source `entries` raises.
         """
-        self._wait(lambda: self._spool is not None and self._spool.length >= most)
+        self._wait(partial(self._reaches, most))
         spool = self._spool
         if spool is None:
             return 0, []
@@ -212,6 +213,12 @@ class Coming:
         kind = chr(self._kinds[number])
         content = encode_path(self._targets[number]) if kind == LINK else ""
         return Entry(kind, self._sizes[number], content)
+
+    def _has(self, number: int) -> bool:
+        return number < len(self._kinds)
+
+    def _reaches(self, length: int) -> bool:
+        return self._spool is not None and self._spool.length >= length
 
     def _wait(self, there: Callable[[], bool]) -> None:
         """Wait until it is there, or no more will come."""

@@ -30,13 +30,12 @@ class Spool:
 
     folder  on whose file system it lies
     sums    where those of large files are kept
-    coming  is told what comes, as it comes
     """
 
-    def __init__(self, folder: Path, sums: KeptSums | None = None, coming: Coming | None = None) -> None:
+    def __init__(self, folder: Path, sums: KeptSums | None = None) -> None:
         self.place = str(folder)
         self._sums = sums
-        self._coming = coming
+        self._coming: Coming | None = None
         self._file = tempfile.TemporaryFile(dir=folder, buffering=_BUFFER)  # noqa: SIM115  # lives as long as we do
         weakref.finalize(self, self._file.close)
         self.length = 0
@@ -48,6 +47,11 @@ class Spool:
 
     def __contains__(self, path: bytes) -> bool:
         return path in self._numbers
+
+    def tell(self, coming: Coming, when: int) -> None:
+        """Tell from now on what comes, as it comes. when: its time, in seconds since the epoch."""
+        self._coming = coming
+        coming.fill(self, when)
 
     def below(self, path: bytes) -> Part:
         """What lies below a folder, which is to come."""

@@ -101,6 +101,12 @@ def whole(place: Destination, files=DEPLOYED) -> None:
         assert (top / path).read_bytes() == (content if isinstance(content, bytes) else content.encode()), path
 
 
+def taken_back(place: Destination) -> None:
+    """Nothing is live, locked, or left in the deploy-cache."""
+    at_rest([place])
+    assert not cached(place) and not current(place)
+
+
 def sent(operator: Engine) -> int:
     """Bytes that the last operation says it sent, to all servers."""
     return sum({event.server: event.sent for event in operator.said(UploadProgress)}.values())
@@ -163,8 +169,7 @@ def test_a_plan_that_the_tree_refuses_leaves_the_cache_empty(sshd, waiting) -> N
     shop.let_go()
     with pytest.raises(UsageError, match="required"):
         job.result()
-    at_rest([sshd])
-    assert not cached(sshd) and not current(sshd)
+    taken_back(sshd)
     (sshd.files / "shared").mkdir(exist_ok=True)
     (sshd.files / "shared/settings.ini").write_text("there")
     shop.operator.deploy(tag="one")
@@ -178,8 +183,7 @@ def test_a_source_that_fails_leaves_the_cache_empty(sshd, waiting) -> None:
     shop.fail()
     with pytest.raises(SourceError, match="git archive"):
         job.result()
-    at_rest([sshd])
-    assert not cached(sshd) and not current(sshd)
+    taken_back(sshd)
 
 
 def test_a_cancel_keeps_what_arrived(sshd, waiting) -> None:

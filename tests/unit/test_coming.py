@@ -54,8 +54,8 @@ TREES = st.dictionaries(NAMES, st.none() | st.binary(max_size=3000) | st.just(b"
 @given(TREES)
 def test_a_reader_beside_the_writer_gets_all_of_it_as_a_tar_stream(tmp_path_factory, tree) -> None:
     coming = Coming(told)
-    spool = Spool(tmp_path_factory.getbasetemp(), coming=coming)
-    coming.fill(spool, 7)
+    spool = Spool(tmp_path_factory.getbasetemp())
+    spool.tell(coming, 7)
     folders: set[bytes] = set()
     chunks = []
     reader = threading.Thread(target=lambda: chunks.extend(stream_of_arrivals(coming, b"top/", folders)))
@@ -88,8 +88,8 @@ def test_a_reader_beside_the_writer_gets_all_of_it_as_a_tar_stream(tmp_path_fact
 
 def test_large_files_are_given_before_they_have_come_whole(tmp_path: Path) -> None:
     coming = Coming(told)
-    spool = Spool(tmp_path, coming=coming)
-    coming.fill(spool, 0)
+    spool = Spool(tmp_path)
+    spool.tell(coming, 0)
     with spool.file(b"video", 1_000_000, executable=False, when=0) as write:
         write(b"a" * 600_000)
         (number, path, entry), *_ = [next(coming.entries())]
@@ -102,8 +102,8 @@ def test_large_files_are_given_before_they_have_come_whole(tmp_path: Path) -> No
 
 def test_what_ends_the_source_ends_who_takes_from_it(tmp_path: Path) -> None:
     coming = Coming(told)
-    spool = Spool(tmp_path, coming=coming)
-    coming.fill(spool, 0)
+    spool = Spool(tmp_path)
+    spool.tell(coming, 0)
     with pytest.raises(SourceError), coming.ending():
         with spool.file(b"video", 1_000_000, executable=False, when=0) as write:
             write(b"a" * 10)
@@ -126,8 +126,8 @@ def test_a_sample_waits_for_a_source_that_has_not_begun(tmp_path: Path) -> None:
     reader.start()
     reader.join(0.2)
     assert not samples
-    spool = Spool(tmp_path, coming=coming)
-    coming.fill(spool, 0)
+    spool = Spool(tmp_path)
+    spool.tell(coming, 0)
     with coming.ending():
         spool.whole(b"page", b"0123456789" * 100, executable=False, when=0)
     reader.join()
@@ -136,8 +136,8 @@ def test_a_sample_waits_for_a_source_that_has_not_begun(tmp_path: Path) -> None:
 
 def test_pointers_of_lfs_wait_for_their_content(tmp_path: Path) -> None:
     coming = Coming(told)
-    spool = Spool(tmp_path, coming=coming)
-    coming.fill(spool, 0)
+    spool = Spool(tmp_path)
+    spool.tell(coming, 0)
     spool.whole(b"pointer", POINTER, executable=False, when=0)
     spool.whole(b"page", b"1", executable=False, when=0)
     with spool.replace(b"pointer") as write:
@@ -163,8 +163,8 @@ TREE = {b"page": Entry(FILE, 1, "0"), b"run": Entry(EXECUTABLE, 2, "0"), b"to": 
 )
 def test_what_came_is_compared_with_the_tree(tmp_path: Path, change) -> None:
     coming = Coming(told)
-    spool = Spool(tmp_path, coming=coming)
-    coming.fill(spool, 0)
+    spool = Spool(tmp_path)
+    spool.tell(coming, 0)
     filled(spool, [(b"page", b"1"), (b"run", b"22"), (b"to", None)])
     coming.end()
     entries = {path: entry for path, entry in {**TREE, **change}.items() if entry}
@@ -173,8 +173,8 @@ def test_what_came_is_compared_with_the_tree(tmp_path: Path, change) -> None:
 
 def test_a_file_that_was_replaced_after_it_came_does_not_fit(tmp_path: Path) -> None:
     coming = Coming(told)
-    spool = Spool(tmp_path, coming=coming)
-    coming.fill(spool, 0)
+    spool = Spool(tmp_path)
+    spool.tell(coming, 0)
     spool.whole(b"page", b"1", executable=False, when=0)
     assert coming.fits(Manifest(TREE))
     with spool.replace(b"page") as write:

@@ -52,14 +52,15 @@ class Place(Sink, Files, Protocol):
 
 
 def whole(
-    resolved: Resolved, place: Place, cancel: Cancel, begin: Callable[[int], None] = lambda when: None
+    resolved: Resolved, place: Place, cancel: Cancel, begin: Callable[[int], None] | None = None
 ) -> tuple[Manifest, About]:
     """Bring all of a commit to an empty place, with its submodules and the content of its Git LFS files.
 
     begin   called before the first of them, with the time of the commit in seconds since the epoch
     """
     commit = resolved.repository.commit(resolved.commit)
-    begin(int(commit.committed))
+    if begin:
+        begin(int(commit.committed))
     content = _content(resolved, place, cancel)
     about = About(
         resolved.commit,

@@ -81,9 +81,9 @@ class GitContents:
                 return
             folder = self._export.folder.parent
             try:
-                spool = Spool(folder, coming=coming)
+                spool = Spool(folder)
                 if coming:
-                    coming.fill(spool, int(self._export.about.committed))
+                    spool.tell(coming, int(self._export.about.committed))
                 again(self._resolved, self._export, spool, missing, cancel)
                 spool.settle()
             except OSError as error:

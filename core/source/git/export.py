@@ -94,8 +94,7 @@ def _plain(
         final = stamped(final)  # what was missing may be there now
     make_folder(parent)
     with making(parent) as work:
-        sums = KeptSums(project.settings.cache)
-        spool = Spool(parent, sums)
+        spool = Spool(parent, KeptSums(project.settings.cache))
         base = newest(parent, resolved.commit, resolved.name)
         made = upon(base, resolved, spool, cancel) if base else None
         around = "" if made else _around(resolved)
@@ -106,10 +105,7 @@ def _plain(
                 return existing, None
             if existing:  # what was missing may be there now
                 final = stamped(final)
-        if not made and coming:
-            spool = Spool(parent, sums, coming)
-            made = whole(resolved, spool, cancel, partial(coming.fill, spool))
-        manifest, about = made or whole(resolved, spool, cancel)
+        manifest, about = made or whole(resolved, spool, cancel, partial(spool.tell, coming) if coming else None)
         refuse_lacking(project, resolved, about)
         spool.settle()
         export = finish(work, final, manifest, replace(about, in_git=True))
