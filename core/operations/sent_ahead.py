@@ -32,6 +32,8 @@ from core.tar.writer import BLOCK, Chunk, stream_of_arrivals
 _PART = 8
 """Of the free space, one in so many bytes is taken before the size of the tree is known; on a disk small files take
 more than in a stream."""
+FEW = 8
+"""With more of them this machine is busy sending: to read the source beside that costs more than it saves."""
 
 Rest = Callable[[set[bytes]], Iterator[Chunk]]
 """What comes behind all that was told of, to the end of the stream; gets the folders that were sent with that."""
@@ -204,10 +206,11 @@ def _servers(run: Run, tag: str, states: Mapping[str, ServerState]) -> list[str]
         or any(tag in state.releases for state in states.values())
     ):
         return []
-    return [
+    names = [
         name
         for name, state in states.items()
         if state.cache_empty
         and run.session(name).rtt < LONG_WAY
         and not refusal_before_tree(state, hard_links=project.deploy.copy_mode == "hardlink")
     ]
+    return names if len(names) <= FEW else []

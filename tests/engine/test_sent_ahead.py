@@ -9,12 +9,13 @@ import threading
 import pytest
 
 from core.errors import Cancelled, ConnectError, SourceError, TurnoutError, UsageError
-from core.events import PhaseStarted, UploadProgress
+from core.events import PhaseFinished, PhaseStarted, UploadProgress
 from core.jobs import Cancel, Job
 from core.operations import sent_ahead, streams
 from core.operations.executing import execute
 from core.operations.kinds.deploy import DeployRequest
 from core.operations.kinds.freeze import FreezeRequest
+from core.profile import Profile
 from core.source import make_tree
 from core.source.coming import Coming
 from core.source.git import export
@@ -293,6 +294,24 @@ def test_nothing_leaves_where_a_plan_may_be_refused_without_the_tree(
     with pytest.raises(TurnoutError):
         job.result()
     assert not (sshd.files / "deploy-cache").exists() or not cached(sshd)
+
+
+@pytest.mark.parametrize("few", [2, 3])
+def test_many_servers_get_nothing_before_the_tree_is_read(servers, waiting, monkeypatch, few) -> None:
+    monkeypatch.setattr(sent_ahead, "FEW", few)
+    places = servers(3)
+    shop = waiting(*places)
+    profile = shop.operator.fleet.project.settings.profile = Profile()
+    job = shop.deploy()
+    if few == 3:
+        begun(places[0])
+    else:
+        until(lambda: len(shop.operator.said(PhaseFinished, phase="begin")) == 3, "the locks")
+    shop.let_go()
+    job.result()
+    assert len([span for span in profile.spans if span.name == "ahead"]) == (3 if few == 3 else 0)
+    for place in places:
+        whole(place)
 
 
 def test_files_of_a_kept_export_leave_while_git_reads_them_again(
