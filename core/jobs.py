@@ -282,7 +282,7 @@ class Ahead(Generic[T]):
         """Wait for the result. Raises what the work raised."""
         self._thread.join()
         if self._error is not None:
-            raise self._error
+            raise self._error.again()
         return self._result  # type: ignore[return-value]  # set where no error was
 
     def _run(self) -> None:

@@ -78,7 +78,7 @@ class FanOut:
             while (chunk := self._queues[taker].get()) is not None:
                 yield chunk
             if self._error:
-                raise self._error
+                raise self._error.again()  # each says its own server
         finally:
             self.leave(taker)
 

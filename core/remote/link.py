@@ -14,7 +14,7 @@ from typing import Any
 import fabric
 import paramiko
 
-from core.errors import ConnectError, TurnoutError
+from core.errors import ConnectError
 from core.jobs import Ahead
 from core.remote import admission, forwarding, login
 from core.remote.hostkeys import Judge, NotTrusted, refusal
@@ -143,8 +143,6 @@ class Link(fabric.Connection):  # type: ignore[misc]
             self._set(_flight=flight)
         try:
             flight.get()
-        except TurnoutError as error:
-            raise error.again() from None
         finally:
             with self._sharing:
                 if self._flight is flight:

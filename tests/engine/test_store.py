@@ -553,9 +553,8 @@ def test_a_push_and_a_verify_of_a_silent_store_say_so_and_the_next_ones_work(
     assert set(storing.verify(project, lambda event: None, Cancel()).values()) == {""}
 
 
-@pytest.mark.usefixtures("impatient")
 def test_a_rollback_that_only_a_silent_store_could_serve_changes_nothing(
-    between, seaweed, folder, sshd, project_factory, engine
+    between, seaweed, folder, sshd, project_factory, engine, request
 ):
     project = project_factory([sshd], FILES, extra=seaweed.table(folder, endpoint=between.endpoint))
     operator = engine(project)
@@ -568,6 +567,7 @@ def test_a_rollback_that_only_a_silent_store_could_serve_changes_nothing(
     elsewhere = engine(
         project_factory([sshd], {"other.txt": "x"}, extra=seaweed.table(folder, endpoint=between.endpoint))
     )
+    request.getfixturevalue("impatient")
     between.fate = staticmethod(lambda number: "nothing")
     between.ours = staticmethod(lambda method, path: "stall" if method == "GET" and "tar.gz" in path else "")
     error = elsewhere.fails(lambda: elsewhere.rollback("r1"), SourceError)
