@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from core.config import LogSource
-from core.logs import follow
+from core.logs import stream
 from core.logs.follow import Following
 from tests.engine.test_cli import start, turnout, turnout_json
 from tests.engine.test_logins import OtherServer
@@ -137,7 +137,7 @@ def test_a_command_that_fails_says_so_and_is_started_again(sshd, project_factory
 def test_a_command_whose_status_comes_after_its_output_is_not_started_again(
     sshd, project_factory, collect, engine, monkeypatch
 ):
-    monkeypatch.setattr(follow, "BEAT", 3.0)
+    monkeypatch.setattr(stream, "BEAT", 3.0)
     sshd.files.mkdir(parents=True, exist_ok=True)
     late = "echo done; exec >/dev/null 2>&1; sleep 1"  # sshd reports the end of the output a second before the status
     done = collect(engine(project_factory([sshd])).fleet, LogSource(name="job", run=late))
@@ -163,8 +163,8 @@ def test_binary_endless_and_secret_lines_are_harmless(sshd, project_factory, col
 def test_a_server_that_falls_silent_is_named_and_goes_on_where_it_was(
     sshd, project_factory, proxy, collect, engine, monkeypatch
 ):
-    monkeypatch.setattr(follow, "BEAT", 0.7)
-    monkeypatch.setattr(follow, "SILENT_AFTER", 3.0)
+    monkeypatch.setattr(stream, "BEAT", 0.7)
+    monkeypatch.setattr(stream, "SILENT_AFTER", 3.0)
     between, far = proxy(sshd)
     sshd.files.mkdir(parents=True, exist_ok=True)
     log = sshd.files / "app.log"
@@ -276,7 +276,7 @@ def test_without_logs_the_command_says_how_to_describe_one(servers, project_fact
 def test_an_operation_takes_channels_back_where_the_server_opens_no_more(
     tmp_path, home, announce, project_factory, collect, engine, monkeypatch
 ):
-    monkeypatch.setattr("core.logs.follow.TAKEN_BACK", 1.0)
+    monkeypatch.setattr("core.logs.stream.TAKEN_BACK", 1.0)
     with OtherServer(tmp_path / "server", "MaxSessions 3\n") as server:
         place = announce(server.place(tmp_path / "roots", "web"))
         place.files.mkdir(parents=True, exist_ok=True)

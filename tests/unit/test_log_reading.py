@@ -12,12 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.config import LogSource
-from core.logs.follow import Following, _Stream
+from core.logs.follow import Following
 from core.logs.frames import CaughtUp, Data, Frame, Frames, Matching, Ready, Unreadable
 from core.logs.heard import Standing
 from core.logs.levels import judge
 from core.logs.lines import LONGEST, Line, LineReader
 from core.logs.rates import Rate, Rates
+from core.logs.stream import Stream
 from core.masking import Masking
 from tests.projects import Nowhere, make_project
 from tui.view.app_log_lines import head_lines, rate_line, standing_lines
@@ -233,7 +234,7 @@ def test_a_file_that_cannot_be_read_is_not_said_to_be_missing(tmp_path: Path) ->
     fleet: Any = SimpleNamespace(servers=project.environment("production").servers, project=project)
     source = LogSource(name="app", file="/var/log/app.log")
     following = Following(fleet, [source])
-    stream = _Stream(following, fleet, fleet.servers[0], [(0, source)], 1 << 20, 10)
+    stream = Stream(following, fleet, fleet.servers[0], [(0, source)], 1 << 20, 10)
     for frame, state in (
         (Unreadable(0, "/var/log/app.log"), "failed"), (Matching(0, 0), "failed"), (CaughtUp(), "failed"),
         (Matching(0, 1), "following"), (Matching(0, 0), "waiting"),
