@@ -9,16 +9,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from core.errors import (
-    EXIT_DONE,
-    DiskFull,
-    FleetError,
-    NeedsPerson,
-    StateChanged,
-    TurnoutError,
-    UsageError,
-    outcome_of,
-)
+from core.errors import EXIT_DONE, FleetError, NeedsPerson, TurnoutError, outcome_of
 from core.events import Emit, Event, Note, OperationFinished, OperationStarted, PlanMade, reading, unheard
 from core.fleet import Fleet
 from core.jobs import Ahead, Cancel, Controls, fault
@@ -27,14 +18,14 @@ from core.operations.beginning import begin
 from core.operations.ending import end, unclaimed
 from core.operations.operation import Operation, Request, operation_of, reason_of
 from core.operations.planning import Prepared, with_records_of
+from core.operations.refusing import refuse, refuse_across_migrations, refuse_changed
 from core.operations.run import Run, masked
 from core.overlap import WAY_OUT, overlaps
-from core.plan import FROZEN, NO_SPACE, NOT_A_LINK, Plan
+from core.plan import Plan
 from core.protocol.requests import ANYWHERE, Settles, live_at
 from core.records import LEFT_OUT, ServerState
 from core.rows.plan import plan_row
 from core.source.tree import Tree
-from core.text import count
 
 if TYPE_CHECKING:
     from core.operations.sent_ahead import SentAhead
@@ -253,14 +244,14 @@ def _execute(run: Run, operation: Operation[Any], controls: Controls, wait: floa
                 states = _with_caches(run, operation, _named(operation, states))
                 prepared = operation.prepare(states, tree)
             if planned:
-                _still_holds(planned, states)
+                refuse_changed(planned, states)
             prepared = _with_known_changes(operation, prepared, states)
             if prepared.plan.build and not planned:
                 run.emit(Note(text=f"build {prepared.plan.build}; --rebuild builds it again"))
             run.plan = prepared.plan
             run.emit(PlanMade(plan=dict(plan_row(prepared.plan))))
-            _refuse(prepared.plan)
-            _across_migrations(operation, prepared.plan)
+            refuse(prepared.plan)
+            refuse_across_migrations(operation, prepared.plan)
             controls.cancel.check()
             if ahead:
                 ahead.only(prepared.plan)
@@ -354,48 +345,6 @@ def _with_known_changes(operation: Operation[Any], prepared: Prepared, states: M
     manifest = prepared.tree.manifest if prepared.tree else None
     plan = plan_with_migrations(operation.fleet, prepared.plan, states, manifest, operation.cancel)
     return replace(prepared, plan=plan)
-
-
-def _across_migrations(operation: Operation[Any], plan: Plan) -> None:
-    """UsageError where a rollback would leave migrations behind, and no one has seen the plan or agreed to it."""
-    if operation.planned or not plan.crosses_migrations or getattr(operation.request, "across_migrations", False):
-        return
-    assert plan.changes is not None  # crosses_migrations
-    lost = plan.changes.lost_migrations
-    raise UsageError(
-        f"{plan.tag} lacks {count(len(lost), 'migration')} of {plan.live}, and a rollback does not undo them",
-        detail="\n".join(lost[:20]),
-        hint="nothing was changed; check that it works with the database as it is now, then add --across-migrations",
-    )
-
-
-def _still_holds(plan: Plan, states: Mapping[str, ServerState]) -> None:
-    """StateChanged where a server is not as the plan saw it."""
-    changed = [name for name, state in states.items() if plan.fingerprints.get(name) != state.fingerprint]
-    if changed:
-        raise StateChanged(
-            f"{', '.join(changed)} changed since the plan was made",
-            hint="look at the new state and plan again; nothing was touched",
-            phase="begin",
-        )
-
-
-def _refuse(plan: Plan) -> None:
-    """Raise what a plan's refusals mean: a person's decision, a full disk, or a request that cannot be."""
-    if plan.executable:
-        return
-    reasons = plan.all_refusals
-    kinds = {refusal.kind for refusal in (*plan.refusals, *(step.refusal for step in plan.steps)) if refusal}
-    hint = "nothing was changed"
-    if NOT_A_LINK in kinds:
-        raise NeedsPerson("current is not a link", detail="\n".join(reasons), hint=hint, phase="begin")
-    if FROZEN in kinds:
-        raise NeedsPerson("changes are frozen", detail="\n".join(reasons), hint=hint, phase="begin")
-    if plan.way_out:
-        hint = f"{hint}; for the other servers alone: {plan.way_out}"
-    if NO_SPACE in kinds:
-        raise DiskFull("not enough space on a server", detail="\n".join(reasons), hint=hint, phase="begin")
-    raise UsageError(reasons[0], detail="\n".join(reasons) if len(reasons) > 1 else "", hint=hint)
 
 
 def _finished(run: Run, error: TurnoutError | None, plan: Plan | None, summary: str = "", outcome: str = "") -> None:
