@@ -20,7 +20,7 @@ from core.operations.streams import PREFIX, Stream
 from core.patchable import patchable
 from core.plan import UPLOAD
 from core.protocol.listing import with_sizes
-from core.records import ServerState
+from core.records import ServerState, common_features
 from core.source.coming import Coming
 from core.tar.writer import Chunk, manifest_files, stream
 from core.text import count, show_path, size, some_lines
@@ -246,11 +246,10 @@ class Delivery:
         """
         tree = self._tree
         assert tree is not None
-        merging = all({"comm", "sha256sum"} <= self._states[name].features for name in names)
-        small = len(change.gone) + len(change.added) < len(tree.manifest.entries)
-        tail = manifest_files(tree.manifest, change if not whole and merging and small else None)
         states = [self._states[name] for name in names]
-        has = frozenset[str].intersection(*(state.features for state in states))
+        has = common_features(states)
+        small = len(change.gone) + len(change.added) < len(tree.manifest.entries)
+        tail = manifest_files(tree.manifest, change if not whole and {"comm", "sha256sum"} <= has and small else None)
         patching = None
         if paths := patchable(has, old, change, tree.manifest):
             from core.operations.patching import Patching  # few changes are in large files
@@ -277,8 +276,7 @@ class Delivery:
         tree = self._tree
         assert tree is not None
         rtt = max(self._run.session(name).rtt for name in names)
-        has = frozenset[str].intersection(*(self._states[name].features for name in names))
-
+        has = common_features(self._states[name] for name in names)
         whole = Stream(tree, paths, content, has, rtt, self._senders, tail, patching, beside)
         fan_out = FanOut(whole.chunks, names, whole.packing, rtt)
         self._large[fan_out] = whole.large

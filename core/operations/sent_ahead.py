@@ -23,7 +23,7 @@ from core.operations.streams import LONG_WAY, PREFIX, packing_of
 from core.plan import UPLOAD, Plan
 from core.planner.freeze import frozen
 from core.planner.release import refusal_before_tree
-from core.records import Disk, ServerState
+from core.records import Disk, ServerState, common_features
 from core.recovery import interruption
 from core.source.build import commands
 from core.source.coming import Coming
@@ -50,7 +50,7 @@ class SentAhead:
         self.coming = coming
         self._run = run
         self._rtt = max(run.session(name).rtt for name in states)
-        self._has = frozenset[str].intersection(*(state.features for state in states.values()))
+        self._has = common_features(states.values())
         self._room = min(map(_room, states.values()))
         self._lock = threading.Lock()
         self._decided = threading.Event()

@@ -41,7 +41,7 @@ from core.records.record import (
     parse_notice,
     parse_record,
 )
-from core.records.server import CLOSED, SILENT_AFTER, Claim, Disk, Lock, Release, ServerState
+from core.records.server import CLOSED, SILENT_AFTER, Claim, Disk, Lock, Release, ServerState, common_features
 from core.records.slot_use import SlotUse, parse_slot_use
 from core.records.stays import Stay, stays_before
 from core.records.told import TheirLock, Told
@@ -82,6 +82,7 @@ __all__ = [
     "Stay",
     "TheirLock",
     "Told",
+    "common_features",
     "failed_on",
     "fleet_releases",
     "is_digest",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import cached_property
 
@@ -311,3 +311,8 @@ class ServerState(Struct, frozen=True, kw_only=True, dict=True):
             (r.tag, r.present, r.record and r.record.digest, r.pinned, bool(r.block)) for r in self.ordered
         )
         return (self.current_kind, self.current, self.cache, releases)
+
+
+def common_features(states: Iterable[ServerState]) -> frozenset[str]:
+    """What all of these servers have; of one at least."""
+    return frozenset[str].intersection(*(state.features for state in states))
