@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -24,9 +24,14 @@ LOOKS: dict[str, dict[str, str]] = {
 def look(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """What the app, and Textual by itself, find in the environment."""
     found: dict[str, str] = LOOKS[request.param]
-    if "NO_COLOR" in found:
-        monkeypatch.setenv("NO_COLOR", found["NO_COLOR"])
+    found_by_textual(found, monkeypatch)
     return found
+
+
+def found_by_textual(look: Mapping[str, str], patch: pytest.MonkeyPatch) -> None:
+    """Textual reads this one of the process itself."""
+    if "NO_COLOR" in look:
+        patch.setenv("NO_COLOR", look["NO_COLOR"])
 
 
 @pytest.fixture(scope="module")

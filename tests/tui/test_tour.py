@@ -6,11 +6,13 @@ A state costs a key and a paint here, and not an app of its own; where one diffe
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Mapping, Sequence
 
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
+from tests.tui.conftest import LOOKS, found_by_textual
 from tests.tui.recorded_shop import RecordedShop
 from tests.tui.text_pictures import SIZES, Text, drawn
 from tests.tui.tour_states import ALIKE, STATES, TELLING
@@ -20,6 +22,8 @@ STYLED = (80, 24)
 
 BEGUN = (120, 34)
 """The size that each state begins in."""
+
+WORD = re.compile("[^\\W_]{2,}")
 
 EVERY_SIZE = (*(size for size in SIZES if size != BEGUN), BEGUN)
 
@@ -59,10 +63,20 @@ def test_telling_states_in_every_look(
 
 
 @pytest.mark.soak
-def test_a_look_changes_no_place_in_any_state_and_size(look: Mapping[str, str], recorded: RecordedShop) -> None:
-    """Colours change no character, and other signs change no place."""
+def test_a_look_changes_no_word_and_no_place_in_any_state_and_size(recorded: RecordedShop) -> None:
+    """Other colours and other signs leave each word where it is."""
     plain = asyncio.run(seen(recorded, {}, STATES, EVERY_SIZE, None))
-    other = asyncio.run(seen(recorded, look, STATES, EVERY_SIZE, None))
-    for name, picture in plain.items():
-        here, there = ([len(line) for line in text.splitlines()] for text in (picture, other[name]))
-        assert here == there, f"{name}\n{other[name]}"
+    for look in LOOKS.values():
+        with pytest.MonkeyPatch.context() as patch:
+            found_by_textual(look, patch)
+            other = asyncio.run(seen(recorded, look, STATES, EVERY_SIZE, None))
+        for name, picture in plain.items():
+            assert not (lost := moved(picture, other[name])), f"{look}, {name}: {lost}\n{other[name]}"
+
+
+def moved(picture: str, other: str) -> list[str]:
+    """The words of a picture, of two letters and more, that are not in the same place of the other one."""
+    lines, others = picture.splitlines(), other.splitlines()
+    assert len(lines) == len(others)
+    words = ((word, there) for line, there in zip(lines, others, strict=True) for word in WORD.finditer(line))
+    return [word[0] for word, there in words if not there.startswith(word[0], word.start())]
