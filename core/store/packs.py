@@ -12,7 +12,7 @@ from msgspec import Struct
 from core import layout
 from core.entry import new_folders
 from core.errors import StoreError
-from core.manifest import LINK, Difference, Manifest
+from core.manifest import LINK, Difference, Entry, Manifest
 from core.source.tree import Tree
 from core.store.catalog import Pack
 from core.store.proof import listing_digest
@@ -85,17 +85,25 @@ def packed_paths(manifest: Manifest, change: Difference | None) -> list[bytes]:
 
 def most_unpacked(manifest: Manifest, change: Difference | None) -> int:
     """Bytes that a pack has at most once it is unpacked: who can write to the store could put there what never ends."""
-    entries = [(path, manifest.entries[path]) for path in packed_paths(manifest, change)]
-    content = sum(entry.size for _, entry in entries) + sum(map(len, _tail(manifest, change)))
-    # A header, up to two long names with a header and a NUL each, and what fills up the blocks.
-    names = sum(len(path) + len(entry.content) for path, entry in entries)
-    return content + names + 8 * BLOCK * (len(entries) + 4)
+    # Of an entry: a header, up to two long names with a header and a NUL each, and what fills up the blocks.
+    entries = (
+        entry.size + len(path) + len(entry.content) + 8 * BLOCK for path, entry in _packed_entries(manifest, change)
+    )
+    return sum(entries) + sum(map(len, _tail(manifest, change))) + 4 * 8 * BLOCK
 
 
 def largest(manifest: Manifest, change: Difference | None) -> int:
     """Bytes of the largest file of a pack: a file with holes takes no room in it."""
-    sizes = (manifest.entries[path].size for path in packed_paths(manifest, change))
-    return max([*sizes, *map(len, _tail(manifest, change))])
+    sizes = (entry.size for _, entry in _packed_entries(manifest, change))
+    return max(max(sizes, default=0), *map(len, _tail(manifest, change)))
+
+
+def _packed_entries(manifest: Manifest, change: Difference | None) -> Iterator[tuple[bytes, Entry]]:
+    """The entries of a pack, in any order; those of a large tree are not held all at once."""
+    if change is None:
+        yield from manifest.entries.items()
+    else:
+        yield from ((path, manifest.entries[path]) for path in packed_paths(manifest, change))
 
 
 def _tail(manifest: Manifest, change: Difference | None) -> list[bytes]:
@@ -123,7 +131,7 @@ def contents_of(manifest: Manifest, change: Difference | None) -> Contents:
     return Contents(
         most=most_unpacked(manifest, change),
         largest=largest(manifest, change),
-        listing=listing_digest(manifest, packed_paths(manifest, change)),
+        listing=listing_digest(_packed_entries(manifest, change)),
         digest=manifest.digest,
         changes=change is not None,
         remove=change.remove if change else (),

@@ -12,8 +12,7 @@ import pytest
 
 from core.manifest import FOLDER_ENTRY, Entry, Manifest, difference
 from core.source.tree import Tree
-from core.store.packs import Packing, packed_paths
-from core.store.proof import listing_digest
+from core.store.packs import Packing, contents_of
 from tests.shell.agents import text_of
 
 TOKEN = "a" * 32
@@ -134,12 +133,11 @@ def test_in_a_shared_root_folders_that_are_there_stay_as_they_are(agent, root, t
         folder.chmod(0o2775)
     (root / ".turnout/cache.manifest").write_text(old.text)
     change = difference(old, whole)
-    paths = packed_paths(whole, change)
     made = Tree(folder=tree, manifest=whole, revision="x", source="directory", committed=0.0, stable=True)
     pack = b"".join(Packing(made, change).pieces())
     (root / ".turnout/incoming/pack").write_bytes(pack)
     bounds = ("100000", "10000")
-    facts = [hashlib.sha256(pack).hexdigest(), str(len(pack)), *bounds, listing_digest(whole, paths), whole.digest]
+    facts = [hashlib.sha256(pack).hexdigest(), str(len(pack)), *bounds, contents_of(whole, change).listing, whole.digest]
     program = f"group=root\n{PROGRAM}"
     agent.done(
         "with", program, "fetch", TOKEN, *facts, "changes", "http://127.0.0.1:1/", *map(bytes.decode, change.remove)

@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import itertools
 import os
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,11 @@ from core.jobs import Cancel
 from core.manifest import EXECUTABLE, FILE, FOLDER_ENTRY, Entry, Manifest, link
 from core.operations.pushed import pushed_tree
 from core.settings import Settings
+from core.source.store import read_manifest
 from core.source.tree import Tree
 from core.store import catalog, trees
 from core.store.objects import Objects, store_of
-from core.store.packs import PackFiles, Packing, largest, most_unpacked
+from core.store.packs import PackFiles, Packing, contents_of, largest, most_unpacked
 from core.tar.writer import header
 
 pytest.importorskip("obstore")
@@ -167,6 +169,19 @@ def test_a_pack_never_unpacks_to_more_than_what_a_server_takes_at_most(files, tm
     content = gzip.decompress(b"".join(Packing(tree).pieces()))
     assert len(content) < most_unpacked(tree.manifest, None)
     assert largest(tree.manifest, None) >= max([0, *map(len, files.values())])
+
+
+def test_what_a_large_pack_holds_is_found_without_a_list_of_it() -> None:
+    sums = [hashlib.sha256(str(number).encode()).hexdigest() for number in range(20_000)]
+    raw = "".join(sorted(f"folder/name-{number:05}\tf\t9\t{sums[number]}\n" for number in range(20_000))).encode()
+    tree = read_manifest(b"folder\td\t0\t-\n" + raw)
+    assert tree.is_large
+    tracemalloc.start()
+    try:
+        contents_of(tree, None)
+        assert tracemalloc.get_traced_memory()[1] < 2 * len(raw)
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_push_puts_there_again_what_a_prune_takes_at_that_moment(project, objects, tmp_path, monkeypatch) -> None:
