@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
+import os
+import shutil
 import subprocess
 import tarfile
 
@@ -23,12 +25,16 @@ def recorded(agent):
     return agent.ask("with", PROGRAM, "recorded")
 
 
+def record(tag, digest, subject=""):
+    return f'tag = "{tag}"\nseq = 1\ndigest = "{digest}"\nsubject = "{subject}"\n'
+
+
 def test_the_digests_of_all_records_are_said(agent, root):
     assert recorded(agent).lines == []
     own = root / ".turnout/records"
     own.mkdir(parents=True, exist_ok=True)
-    (own / "r1.toml").write_text(f'tag = "r1"\ndigest = "{"a" * 64}"\nsubject = "{"b" * 65}"\n')
-    (own / "r2.toml").write_text(f'tag = "r2"\ndigest = "{"c" * 64}"\n')
+    (own / "r1.toml").write_text(record("r1", "a" * 64, "b" * 65))
+    (own / "r2.toml").write_text(record("r2", "c" * 64))
     (root / ".turnout/transitions.jsonl").write_text(f'{{"record": "digest = \\"{"d" * 64}\\""}}\n')
     reply = recorded(agent)
     assert (reply.status, reply.lines) == (0, [letter * 64 for letter in "acd"])
@@ -37,7 +43,7 @@ def test_the_digests_of_all_records_are_said(agent, root):
 def test_words_of_a_record_stand_for_nothing_and_what_cannot_be_read_is_told(agent, root):
     own = root / ".turnout/records"
     own.mkdir(parents=True, exist_ok=True)
-    (own / "r1.toml").write_text(f'digest = "{"a" * 64}"\nsubject = "Count unread mails; not all is read all"\n')
+    (own / "r1.toml").write_text(record("r1", "a" * 64, "Count unread mails; not all is read all"))
     reply = recorded(agent)
     assert (reply.status, reply.lines) == (0, ["a" * 64])
     (own / "r2.toml").mkdir()
@@ -46,6 +52,79 @@ def test_words_of_a_record_stand_for_nothing_and_what_cannot_be_read_is_told(age
     journal.symlink_to("/proc/self/mem")  # a file that nobody can read from its beginning
     reply = recorded(agent)
     assert reply.status != 0 and "cannot be read" in reply.lines[-1], reply.lines
+
+
+def test_records_that_lie_elsewhere_are_read(agent, root, tmp_path):
+    own = root / ".turnout"
+    own.mkdir(parents=True)
+    (tmp_path / "big disk").mkdir()
+    (tmp_path / "big disk/r1.toml").write_text(record("r1", "a" * 64))
+    (own / "records").symlink_to(tmp_path / "big disk")
+    (tmp_path / "r2.toml").write_text(record("r2", "c" * 64))
+    (own / "records/r2.toml").symlink_to(tmp_path / "r2.toml")
+    reply = recorded(agent)
+    assert (reply.status, reply.lines) == (0, ["a" * 64, "c" * 64])
+
+
+def empty_record(root):
+    (root / ".turnout/records/r2.toml").write_text("")
+
+
+def zeroed_record(root):
+    """What a file system makes of one that was written when the power failed."""
+    (root / ".turnout/records/r2.toml").write_bytes(bytes(400))
+
+
+def dangling_record(root):
+    (root / ".turnout/records/r2.toml").symlink_to(root / "nowhere")
+
+
+def pipe_for_a_record(root):
+    os.mkfifo(root / ".turnout/records/r2.toml")
+
+
+def dangling_records(root):
+    shutil.rmtree(root / ".turnout/records")
+    (root / ".turnout/records").symlink_to(root / "nowhere")
+
+
+def dangling_own_folder(root):
+    shutil.rmtree(root / ".turnout")
+    (root / ".turnout").symlink_to(root / "nowhere")
+
+
+def dangling_root(root):
+    shutil.rmtree(root)
+    root.symlink_to("/nowhere/at/all")
+
+
+def dangling_above(root):
+    shutil.rmtree(root.parent)
+    root.parent.symlink_to("/nowhere/at/all")
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        empty_record,
+        zeroed_record,
+        dangling_record,
+        pipe_for_a_record,
+        dangling_records,
+        dangling_own_folder,
+        dangling_root,
+        dangling_above,
+    ],
+)
+def test_where_a_record_may_be_out_of_sight_none_is_said(agent, root, damage):
+    """A prune of the store would remove what it needs."""
+    records = root / ".turnout/records"
+    records.mkdir(parents=True)
+    (records / "r1.toml").write_text(record("r1", "a" * 64))
+    damage(root)
+    reply = recorded(agent)
+    assert reply.status != 0 and ("is unknown" in reply.lines[-1] or "cannot be read" in reply.lines[-1]), reply.lines
+    assert "a" * 64 not in reply.lines
 
 
 def pack_of(members, content=b"bad"):

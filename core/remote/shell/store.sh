@@ -53,23 +53,47 @@ verb_fetch() {
 }
 
 # recorded: the digests that records and the journal of what is open name, a line each: the trees that may be needed again.
-# sets: kept
+# Fails where one of them may be out of sight.
+# sets: kept unclear
 verb_recorded() {
-  [ -e "$root" ] || exit 0
+  if [ ! -e "$root" ]; then nothing_there; exit 0; fi
   cd -P "$root" 2> /dev/null || fail "the records in $root cannot be read"
-  [ -d "$own" ] || exit 0
+  [ -d "$own" ] || { [ ! -e "$own" ] && [ ! -L "$own" ] && exit 0; fail "the records in $root/$own cannot be read"; }
+  unclear=$(unclear_records | head -n 1)
+  [ -z "$unclear" ] || fail "the record $root/$unclear cannot be read: which tree it needs is unknown"
   # Whether all was read goes past what looks for digests: no word of a record can say it.
   kept=$( { { records && say "read all" >&4; } | tr -c '0-9a-z\n' '\n' | sed -n '/^[0-9a-f]\{64\}$/p' | sort -u; } 4>&1 )
   case $kept in *"read all"*) ;; *) fail "the records in $root/$own cannot be read" ;; esac
   say "$kept" | sed '/^read all$/d'
 }
 
-# records: what is in all of them, and in the journal; fails where not all can be read.
+# nothing_there: end this request where there may be a root that this login does not see.
+# sets: parent
+nothing_there() {
+  parent=$root
+  while [ ! -d "$parent" ]; do
+    [ ! -L "$parent" ] || fail "$parent leads nowhere: what lies below it is unknown"
+    parent=${parent%/*}
+    parent=${parent:-/}
+  done
+  [ -x "$parent" ] || fail "$parent cannot be entered: what lies below it is unknown"
+}
+
+# records: what is in all of them, and in the journal; fails where not all can be read. A folder for records may be a link.
 records() {
   [ -x "$own" ] || return 1
-  [ ! -d "$own/records" ] || find "$own/records" -type f -name '*.toml' -exec cat {} + || return 1
-  [ ! -f "$own/transitions.jsonl" ] || cat "$own/transitions.jsonl"
+  [ ! -e "$own/records" ] || find -L "$own/records" -type f -name '*.toml' -exec cat {} + || return 1
+  [ ! -e "$own/transitions.jsonl" ] || { [ -f "$own/transitions.jsonl" ] && cat "$own/transitions.jsonl"; }
 }
+
+# unclear_records: what is there in place of a record that can be read, as far as it can be seen; a line each.
+unclear_records() {
+  [ ! -L "$own/records" ] || [ -d "$own/records" ] || say "$own/records"
+  [ ! -L "$own/transitions.jsonl" ] || [ -e "$own/transitions.jsonl" ] || say "$own/transitions.jsonl"
+  [ -d "$own/records" ] || return 0
+  find -L "$own/records" -name '*.toml' ! -type f ! -type d
+  find -L "$own/records" -type f -name '*.toml' -exec grep -aL '^seq = [0-9][0-9]*$' {} +
+} 2> /dev/null
 
 # download ADDRESS BYTES: fetch the pack, or the rest of it. No more than BYTES: what comes from elsewhere may never end.
 # sets: had child fetcher status
