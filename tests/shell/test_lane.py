@@ -18,7 +18,7 @@ from tests.shell.test_upload import sent
 PROGRAM = text_of(*LANE_PARTS)
 BLOCK = 64 << 10
 CONTENT = os.urandom(3 * BLOCK + 5)
-PATH = "a folder/image \\n"
+PATH = "a folder\n/image \\n"
 
 
 def lane(root, orders: bytes, shell="dash", token=TOKEN, environ=None):
@@ -38,9 +38,9 @@ def test_pieces_in_any_order_make_the_file(held, request, tmp_path):
     shell = request.node.callspec.params["start"]
     environ = applets(tmp_path / "programs") if shell == "busybox" else None
     (held / "deploy-cache/link").symlink_to("old")
-    word = "a\\0040folder/image\\0040\\0134n"
+    word = "a\\0040folder\\0012/image\\0040\\0134n"
     assert sent(held, "link", f"//{word}", "//old", files={"deploy-cache/new": "new"}).returncode == 0
-    file = held / "deploy-cache/a folder" / PATH.rpartition("/")[2]
+    file = held / "deploy-cache/a folder\n" / PATH.rpartition("/")[2]
     assert file.read_bytes() == (held / "deploy-cache/old").read_bytes() == b""
     orders = piece(2, CONTENT[2 * BLOCK :], word) + piece(0, CONTENT[: 2 * BLOCK], word)
     done = lane(held, orders + f"seal 755 202001020304.05 {len(CONTENT)} {word}\n".encode(), shell, environ=environ)

@@ -36,7 +36,8 @@ while read -r order first second third path; do
   in_tree "$path"
   file=deploy-cache/$path
   if [ "$file" != "$known" ]; then
-    { [ -f "$file" ] && [ ! -L "$file" ] && [ "$(cd -P "${file%/*}" && pwd)" = "$PWD/${file%/*}" ]; } ||
+    folder=$PWD/${file%/*}
+    { [ -f "$file" ] && [ ! -L "$file" ] && ( cd -P "$folder" && [ "$PWD" = "$folder" ] ); } ||
       { say "$file is not the file that the upload made"; exit 1; }
     known=$file
   fi
