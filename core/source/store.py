@@ -75,7 +75,7 @@ def _recall(digest: str, manifest: Manifest) -> Manifest:
 
 
 def known(cache: Path, digest: str) -> Manifest | None:
-    """The manifest with this digest if it is in this cache. A file that does not have that digest is ignored."""
+    """The manifest with this digest if it is in this cache. A file that does not have that digest goes."""
     if not _DIGEST.fullmatch(digest):
         return None
     path = cache / "manifests" / digest
@@ -83,6 +83,7 @@ def known(cache: Path, digest: str) -> Manifest | None:
         content = path.read_bytes()
         os.utime(path)
         if hashlib.sha256(content).hexdigest() != digest:
+            path.unlink()  # so that `remember` writes it once more
             return None
         return read_manifest(content)
     except (OSError, ValueError):

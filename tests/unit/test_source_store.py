@@ -32,11 +32,13 @@ def test_a_manifest_is_known_once_it_was_remembered(cache: Path) -> None:
     assert (cache.stat().st_mode & 0o77) == 0, "for the user alone"
 
 
-def test_a_manifest_that_was_changed_is_not_trusted(cache: Path) -> None:
+def test_a_manifest_that_was_changed_is_not_trusted_and_written_once_more(cache: Path) -> None:
     remember(cache, TREE)
     path = cache / "manifests" / TREE.digest
     path.write_text(path.read_text().replace("a/", "b/"))
     assert known(cache, TREE.digest) is None
+    remember(cache, TREE)
+    assert known(cache, TREE.digest) == TREE
 
 
 @pytest.mark.parametrize("digest", ["", "../../etc/passwd", "A" * 64, "a" * 63, "a" * 64 + "\n"])
