@@ -24,7 +24,7 @@ from tests.waiting import PATIENCE, until
 SIZE = 3_000_005
 """Bytes of the largest file: not a whole number of pieces, nor of blocks."""
 TEXT = "the same words again\n" * 30_000
-FILES = {"video": os.urandom(SIZE), "a folder\n/of two words\n": TEXT, "tool": Script(TEXT), "public/page": "<p>shop</p>"}
+FILES = {"video": os.urandom(SIZE), "folder\n/of two words\n": TEXT, "tool": Script(TEXT), "public/page": "<p>shop</p>"}
 
 
 @pytest.fixture

@@ -216,7 +216,8 @@ def test_in_a_shared_root_folders_that_are_there_stay_as_they_are(agent, root, t
     pack = b"".join(Packing(made, change).pieces())
     (root / ".turnout/incoming/pack").write_bytes(pack)
     bounds = ("100000", "10000")
-    facts = [hashlib.sha256(pack).hexdigest(), str(len(pack)), *bounds, contents_of(whole, change).listing, whole.digest]
+    listing = contents_of(whole, change).listing
+    facts = [hashlib.sha256(pack).hexdigest(), str(len(pack)), *bounds, listing, whole.digest]
     program = f"group=root\n{PROGRAM}"
     agent.done(
         "with", program, "fetch", TOKEN, *facts, "changes", "http://127.0.0.1:1/", *map(bytes.decode, change.remove)
