@@ -105,9 +105,13 @@ def test_the_headline_tells_connecting_unreachable_and_empty_apart() -> None:
 
 def test_exceptions_are_named_as_far_as_they_fit_and_then_counted() -> None:
     names = [f"web{number}" for number in range(1, 101)]
-    fleet = fleet_of(*[state(name, 1 if name in names[20:30] else 0) for name in names])
-    assert said(fleet, 60)[0] == "90 live · behind: web21, web22, web23, web24 … and 6 more"
+    fleet = fleet_of(*[state(name, 1 if name in names[20:40:2] else 0) for name in names])
+    assert said(fleet, 60)[0] == "90 live · behind: web21, web23, web25, web27 … and 6 more"
     assert said(fleet, 20)[0] == "90 live · 10 behind"
+    fleet = fleet_of(*[state(name, 1 if name in names[20:30] else 0) for name in names])
+    assert said(fleet, 60)[0] == "90 live · behind: web21-30", "names that count up are one"
+    header = plain(header_line(fleet, 60, UNICODE, NOW))
+    assert "behind: web21-30" in header
 
 
 def test_servers_that_do_not_answer_any_more_are_never_said_to_be_live() -> None:

@@ -6,7 +6,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tui.view.glyphs import ASCII, UNICODE
-from tui.view.names import column, direction, listed, short_tags_of, shortened
+from tui.view.names import column, direction, least_listed, listed, short_tags_of, shortened
 from tui.view.promotion_words import promotion_words
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789-."
@@ -68,7 +68,10 @@ def test_tags_of_a_persons_own_stay_as_they_are() -> None:
     assert short_tags_of(["v1.2", "v1.3"]) == {"v1.2": "v1.2", "v1.3": "v1.3"}
 
 
-@given(NAMES, st.integers(0, 120))
+WORDS = st.lists(st.text("abcdefghij-.", min_size=1, max_size=40), min_size=1, max_size=30, unique=True)
+
+
+@given(WORDS, st.integers(0, 120))
 def test_a_list_of_names_fits_and_counts_the_rest(names: list[str], cells: int) -> None:
     text = listed(names, cells)
     assert len(text) <= cells
@@ -76,6 +79,30 @@ def test_a_list_of_names_fits_and_counts_the_rest(names: list[str], cells: int) 
         assert text.startswith(names[0])
         shown = text.rpartition(" … and ")[0].split(", ")
         assert int(text.rpartition(" … and ")[2].removesuffix(" more")) == len(names) - len(shown)
+
+
+@given(st.lists(st.integers(1, 40).map("web{}".format), min_size=1, unique=True), st.integers(0, 60))
+def test_a_list_of_names_that_count_up_loses_none(names: list[str], cells: int) -> None:
+    names.sort(key=lambda name: int(name[3:]))
+    text, _, more = listed(names, cells).partition(" … and ")
+    assert len(text) <= cells
+    shown: list[str] = []
+    for part in text.split(", ") if text else []:
+        first, _, last = part.removeprefix("web").partition("-")
+        shown += [f"web{number}" for number in range(int(first), int(last or first) + 1)]
+    rest = int(more.removesuffix(" more")) if more else 0
+    assert not text or (shown == names[: len(shown)] and len(shown) + rest == len(names))
+    assert text or cells < len(least_listed(names))
+
+
+def test_names_that_count_up_are_one_where_not_all_fit() -> None:
+    names = [f"web{number}" for number in range(1, 101) if number not in (64, 71)]
+    assert listed(names, 40) == "web1-63, web65-70, web72-100"
+    assert listed(names, 27) == "web1-63 … and 35 more"
+    assert listed(names[:9], 20) == least_listed(names[:9]) == "web1-9"
+    assert listed(["web08", "web09", "web10", "web11"], 12) == "web08-11"
+    assert listed(["a9", "a010", "b11"], 60) == "a9, a010, b11"
+    assert least_listed(["a9", "a010", "b11"]) == "a9, a010, b11"
 
 
 def test_names_in_little_room_are_the_beginnings_of_what_differs() -> None:

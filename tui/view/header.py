@@ -10,7 +10,7 @@ from tui.view.fleet import FleetView
 from tui.view.formats import age
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, Span, crop, line, width
-from tui.view.names import listed
+from tui.view.names import least_listed, listed
 
 Part = tuple[str, str, list[str]]
 """Words about some servers, their role, and the servers' names, if they are exceptions."""
@@ -36,8 +36,7 @@ def _least_named(fleet: FleetView) -> int:
     """Cells of the shortest headline that names one server at least of each exception."""
     texts = []
     for text, _, names in _parts(fleet):
-        first = names[0] if len(names) == 1 else f"{names[0]} … and {len(names) - 1} more" if names else ""
-        texts.append(f"{_word(text)}: {first}" if names else text)
+        texts.append(f"{_word(text)}: {least_listed(names)}" if names else text)
     return len(" · ".join(texts))
 
 

@@ -112,15 +112,55 @@ def _numbered(way: Mapping[str, str], cells: int, more: str) -> Mapping[str, str
 
 
 def listed(names: Sequence[str], cells: int) -> str:
-    """As many names as fit into so many cells: `web1, web2 … and 7 more`; "" where not even one fits."""
+    """As many names as fit into so many cells: `web1, web2 … and 7 more`; "" where not even one fits.
+
+    Where not all fit, those that count up are one: `web1-9, web12`.
+    """
     whole = ", ".join(names)
     if len(whole) <= cells:
         return whole
-    for shown in range(len(names) - 1, 0, -1):
-        text = f"{', '.join(names[:shown])} … and {len(names) - shown} more"
+    parts = in_runs(names)
+    said = [_run_name(part) for part in parts]
+    if len(text := ", ".join(said)) <= cells:
+        return text
+    for shown in range(len(parts) - 1, 0, -1):
+        text = f"{', '.join(said[:shown])} … and {sum(map(len, parts[shown:]))} more"
         if len(text) <= cells:
             return text
-    return ""
+    text = f"{names[0]} … and {len(names) - 1} more"
+    return text if len(text) <= cells else ""
+
+
+def least_listed(names: Sequence[str]) -> str:
+    """The fewest words of `listed` that name a server."""
+    runs = ", ".join(map(_run_name, in_runs(names)))
+    return min(runs, f"{names[0]} … and {len(names) - 1} more", key=len) if len(names) > 1 else runs
+
+
+def in_runs(names: Sequence[str]) -> list[list[str]]:
+    """The names in pieces: those that follow one another and count up are in one."""
+    out: list[list[str]] = []
+    for name in names:
+        if out and _counts_up(out[-1][-1], name):
+            out[-1].append(name)
+        else:
+            out.append([name])
+    return out
+
+
+def _counts_up(before: str, name: str) -> bool:
+    one, other = (re.fullmatch(r"(.*?)([0-9]{1,9})", text) for text in (before, name))
+    if not one or not other or one[1] != other[1] or int(one[2]) + 1 != int(other[2]):
+        return False
+    return len(one[2]) == len(other[2]) or (not (one[2] + other[2]).startswith("0") and other[2][0] != "0")
+
+
+def _run_name(run: Sequence[str]) -> str:
+    """`web1-9`; two are named."""
+    if len(run) < 3:
+        return ", ".join(run)
+    end = re.search(r"[0-9]+$", run[-1])
+    return f"{run[0]}-{end[0] if end else run[-1]}"
 
 
 def direction(source: str, target: str, cells: int, glyphs: Glyphs) -> str:
