@@ -139,6 +139,14 @@ def test_a_choice_fits_its_row(cells: int) -> None:
         assert width(choice_line(choice, cells, names, NOW, "…", "●")) <= cells
 
 
+def test_a_long_author_keeps_away_from_the_subject_and_wide_letters_take_their_cells() -> None:
+    for author in ("Bartholomew Longfellow", "Бо Ли 李李李李"):
+        choice = Choice("commit", "3f2c1ab", "3f2c1ab", "Größe 漢字 " * 20, author, NOW)
+        spans = choice_line(choice, 80, 7, NOW, "…", "●")
+        assert width(spans) == 80
+        assert f"  {author[:6]}" in plain(spans)
+
+
 def test_the_choice_that_is_live_says_so() -> None:
     choice = Choice("branch", "main", "3f2c1ab", "Fix", "Ana", NOW, live=True)
     assert "● live" in plain(choice_line(choice, 80, 7, NOW, "…", "●"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import astuple
@@ -41,6 +42,21 @@ def test_wrap_breaks_between_words_and_keeps_paragraphs() -> None:
 
 def test_text_from_a_server_is_one_harmless_line() -> None:
     assert one_line("a\x1b[31mred\x1b[0m\nb\tc\x07") == "ared b c"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown", "cells"),
+    [
+        ("\u267b\ufe0f Tidy", "\u267b Tidy", 6),
+        ("\U0001f469\U0001f3fd\u200d\U0001f4bb", "\U0001f469\U0001f4bb", 4),
+        ("1\ufe0f\u20e3 first", "1 first", 7),
+        ("\u0915\u094d\u200d\u0937", "\u0915\u094d\u200d\u0937", 1),
+    ],
+    ids=["selector", "family", "keycap", "letters"],
+)
+def test_an_emoji_of_several_characters_is_shown_in_as_many_cells_everywhere(text: str, shown: str, cells: int) -> None:
+    assert one_line(text) == one_line(shown) == shown
+    assert width(line(shown)) == cells
 
 
 def test_short_leaves_what_fits_and_marks_what_was_cut() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from tui.view.formats import age
-from tui.view.lines import Line, Span, fit, line, one_line, right, short
+from tui.view.lines import Line, Span, fit, line, one_line, right, short, width
 
 
 class Choice(Struct, frozen=True):
@@ -53,7 +53,8 @@ def choice_line(choice: Choice, cells: int, names: int, now: float, more: str, l
     author = one_line(choice.author) if cells >= 64 else ""
     note = f"  {live} live" if choice.live else ""
     tail = right(short(author, 12, more), 12, more) + "  " if author else ""
-    room = cells - 8 - names - 2 - len(note) - len(tail) - 7
+    tail = "  " + tail if tail else ""
+    room = cells - 8 - names - 2 - len(note) - width(line(tail)) - 7
     kind = "" if choice.kind == "text" else choice.kind
     return line(
         (f"{kind:<8}", "dim"),

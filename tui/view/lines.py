@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from itertools import groupby, zip_longest
 from typing import NamedTuple
@@ -57,9 +58,18 @@ def width(spans: Iterable[Span]) -> int:
     return sum(cell_len(span.text) for span in spans)
 
 
+_JOINED = re.compile(
+    "[\N{VARIATION SELECTOR-15}\N{VARIATION SELECTOR-16}\N{COMBINING ENCLOSING KEYCAP}\U0001f3fb-\U0001f3ff]"
+    "|(?<=[\u2190-\u2bff\U0001f000-\U0001faff\ufe0e\ufe0f\u20e3\u200d])\N{ZERO WIDTH JOINER}"
+)
+"""What makes one emoji of several characters. Terminals differ in how many cells that takes, and a line that takes
+another number than was counted spoils the rest of its row; the characters by themselves are as wide everywhere."""
+
+
 def one_line(text: str, longest: int = 500) -> str:
     """Text from a server or a repository as one harmless line, of at most so many characters."""
-    return " ".join(clean(text, longest).split())
+    shown = clean(text, longest)
+    return " ".join((shown if shown.isascii() else _JOINED.sub("", shown)).split())
 
 
 def fit(text: str, cells: int, more: str = "…") -> str:
