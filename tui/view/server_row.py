@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 
 from core.errors import (
@@ -108,6 +109,10 @@ def _dark_words(server: ServerView, state: ServerState, fleet: FleetView, now: f
     return next((text for text in texts if len(text) <= room), texts[-1])
 
 
+_ADDRESS = re.compile(r"^the name of \S+@\S+(?= )|^\S+@\S+ |( to| of) \S+@\S+$")
+"""A server's own address in the title of an error: its row says which server it is, and Details which address."""
+
+
 def error_words(error: TurnoutError) -> str:
     """An error in the few words of a server's row."""
     if isinstance(error, HostKeyUnknown):
@@ -120,7 +125,9 @@ def error_words(error: TurnoutError) -> str:
         return "login refused"
     if isinstance(error, LockedError):
         return "locked"
-    return short_tags(one_line(error.title))
+    return short_tags(
+        _ADDRESS.sub(lambda found: "its name" if found[0].startswith("the") else "", one_line(error.title))
+    )
 
 
 def servers_title(fleet: FleetView, glyphs: Glyphs, cells: int) -> str:
