@@ -497,6 +497,22 @@ async def test_marked_servers_are_those_of_the_next_operation() -> None:
         assert board(app).here.marked_servers == frozenset()
 
 
+async def test_space_on_the_row_of_the_folded_servers_marks_them_all() -> None:
+    names = [f"web{number}" for number in range(1, 25)]
+    states = {name: state(name) for name in names if name != "web7"}
+    app = recorded_app(states, {"web7": ConnectError("web7 does not answer")}, of=project(names))
+    async with shown(app) as pilot:
+        await pilot.press("1", "end", "space")
+        assert board(app).here.marked_servers == set(names) - {"web7"}
+        assert "23 marked" in screen_text(app)
+        await pilot.press("enter")
+        assert "2 of 24 " not in screen_text(app)
+        await pilot.press("end")
+        assert "24 of 24 " in screen_text(app), "the row of the fold is not a server"
+        await pilot.press("home", "down", "space")
+        assert board(app).here.marked_servers == frozenset()
+
+
 async def test_marks_do_not_follow_into_another_environment() -> None:
     same = '[environments.qa]\nservers = [{ name = "web1", host = "qa.example.com", root = "/srv/qa" }]\n'
     app = recorded_app({name: state(name) for name in ("web1", "web2", "web3")}, of=project(more=same))

@@ -19,7 +19,8 @@ from tui.view.glyphs import ASCII, UNICODE, Glyphs
 from tui.view.lines import plain, width
 from tui.view.live_card import card_lines
 from tui.view.part_lines import part_lines
-from tui.view.server_list import AS_LISTED, BY_LATENCY, BY_NAME, BY_RELEASE, FOLD, TROUBLE, server_keys
+from tui.view.server_list import AS_LISTED, BY_LATENCY, BY_NAME, BY_RELEASE, FOLD, TROUBLE, fold_line, server_keys
+from tui.view.server_row import error_words
 from tui.view.terms import Term, parse_terms
 
 HUNDRED = [f"web{number}" for number in range(1, 101)]
@@ -34,6 +35,30 @@ def hundred() -> FleetView:
     down = state("web88", count=0, current_kind="dangling", current_target="releases/gone")
     servers[87] = ServerView("web88", down, at=NOW)
     return FleetView.of("shop", "production", servers)
+
+
+def test_what_was_not_looked_at_yet_is_no_part_of_those_that_are_as_they_should_be() -> None:
+    servers = [ServerView(name, state(name), at=NOW) if name < "web4" else ServerView(name) for name in HUNDRED]
+    fleet = FleetView.of("shop", "production", servers)
+    seen = sum(name < "web4" for name in HUNDRED)
+    said = plain(fold_line(fleet, UNICODE, unfolded=False))
+    assert said.startswith(f"▸ {seen} as they should be, {100 - seen} servers not checked yet ")
+    fleet = FleetView.of("shop", "production", [ServerView(name) for name in HUNDRED])
+    assert plain(fold_line(fleet, UNICODE, unfolded=False)).startswith("▸ 100 servers not checked yet ")
+
+
+@pytest.mark.parametrize(
+    ("title", "said"),
+    [
+        ("deploy@web1.example.com:22 refused the connection", "refused the connection"),
+        ("no SSH connection to deploy@[2001:db8::1]:2222", "no SSH connection"),
+        ("the name of deploy@nowhere:22 cannot be resolved", "its name cannot be resolved"),
+        ("the gateway ops@bastion:22 refused the connection", "the gateway ops@bastion:22 refused the connection"),
+        ("web1 does not answer", "web1 does not answer"),
+    ],
+)
+def test_the_row_of_a_server_does_not_say_its_address(title: str, said: str) -> None:
+    assert error_words(ConnectError(title)) == said
 
 
 def test_of_a_large_fleet_trouble_comes_first_the_worst_of_it_first_and_the_rest_is_folded() -> None:

@@ -24,7 +24,7 @@ def _not_markable(workspace: Workspace, focus: Focus) -> str:
     if in_operations(focus):
         return ""
     if focus.pane == "servers":
-        return "" if focus.server else "no server under the cursor"
+        return "" if focus.server or focus.folded else "no server under the cursor"
     row = focus.release
     if row is None:
         return "no release under the cursor"

@@ -13,6 +13,7 @@ class Focus(Struct, frozen=True):
 
     pane      that has the focus, or ""                     tab   the tab that is shown in the bottom pane
     server    name of the server under the cursor, or ""   release   under the cursor
+    folded    whether the cursor is on the row of the servers that are as they should be
     marked    tags that are marked
     typing    while a text is typed: what Enter does with it, and what Escape does
     marked_servers   names of servers that are marked: an operation is on them alone
@@ -27,6 +28,7 @@ class Focus(Struct, frozen=True):
     tab: str = ""
     tab_keys: tuple[Key, ...] = ()
     server: str = ""
+    folded: bool = False
     release: FleetRelease | None = None
     marked: frozenset[str] = frozenset()
     marked_servers: frozenset[str] = frozenset()

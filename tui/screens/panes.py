@@ -91,6 +91,7 @@ class Panes(Guarded, Screen[None]):
             tab=self.bottom.tab,
             tab_keys=self.bottom.shown.keys,
             server=self.servers_pane.key if self.servers_pane.key != FOLD else "",
+            folded=self.servers_pane.key == FOLD,
             release=self.releases.row,
             marked=frozenset(self.releases.marked),
             marked_servers=frozenset(self.servers_pane.marked),
@@ -170,7 +171,7 @@ class Panes(Guarded, Screen[None]):
         key = self.keymap.shown("zoom") if self.zoomed else ""
         for pane in (self.servers_pane, self.releases):
             name = pane.id or ""
-            place = (pane.cursor + 1, len(pane.keys)) if pane.overflows else None
+            place = pane.counted if pane.overflows else None
             said = list_title(titles[name], self.filter.texts[name], place, len(pane.marked), key, self.glyphs)
             set_border_title(pane, said)
 

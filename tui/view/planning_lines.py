@@ -14,6 +14,7 @@ from tui.view.names import listed
 from tui.view.operation_lines import state_words
 from tui.view.progress import Progress
 from tui.view.progress_lines import error_lines, fleet_line, labelled
+from tui.view.server_list import FEW
 
 SLOW = 2.0
 """Seconds after which servers that have not answered are named."""
@@ -62,7 +63,8 @@ def no_plan_lines(error: TurnoutError, chosen: Sequence[str], mark_key: str, cel
         if without and len(without) == len(error.errors) < len(chosen):
             others = "the other server" if len(chosen) == len(without) + 1 else "the other servers"
             names = listed(without, cells) or count(len(without), "server")
-            ways.append(f"to go on without {names}, mark {others} with {mark_key}")
+            fold = f": {mark_key} on the row that counts them marks all of them" if len(chosen) > FEW else ""
+            ways.append(f"to go on without {names}, mark {others} with {mark_key}{fold}")
     for label, way in zip(("Next", ""), ways, strict=False):
         out += labelled(label, way, cells)
     return out

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from core.text import count
+from tui.view.conditions import WAITING
 from tui.view.fleet import FleetView, ServerView
 from tui.view.formats import short_tag
 from tui.view.glyphs import Glyphs
@@ -100,15 +101,22 @@ def _locked(server: ServerView) -> bool:
     return server.state is not None and server.state.lock is not None
 
 
+def without_trouble(fleet: FleetView) -> list[str]:
+    """The servers that FOLD stands for."""
+    return [server.name for server in fleet.servers if not is_trouble(server, fleet)]
+
+
 def fold_line(fleet: FleetView, glyphs: Glyphs, *, unfolded: bool) -> Line:
-    """`▸ 94 as they should be`."""
-    rest = sum(1 for server in fleet.servers if not is_trouble(server, fleet))
+    """`▸ 94 as they should be`; those that were not looked at yet are no part of them."""
     sign, act = (glyphs.open, " folds them away") if unfolded else (glyphs.now, " shows them")
-    waiting = sum(1 for found in fleet.conditions.values() if found == "waiting")
-    more = f", {count(waiting, 'server')} not checked yet" if waiting else ""
+    names = without_trouble(fleet)
+    waiting = sum(1 for name in names if fleet.conditions[name] == WAITING)
+    good = len(names) - waiting
+    said = [f"{good} as {'it' if good == 1 else 'they'} should be"] if good else []
+    said += [f"{count(waiting, 'server')} not checked yet"] if waiting else []
     return line(
         (f"{sign} ", "accent"),
-        f"{rest} as {'it' if rest == 1 else 'they'} should be{more}",
+        ", ".join(said),
         ("   Enter", "key"),
         (act, "dim"),
     )

@@ -163,6 +163,11 @@ class Rows(Scrolling, can_focus=True):
         return self.lines_high > self.scrollable_content_region.height > 0
 
     @property
+    def counted(self) -> tuple[int, int]:
+        """The place of the cursor, from 1, and how many there are of what is listed."""
+        return self.cursor + 1, len(self.keys)
+
+    @property
     def keys(self) -> tuple[str, ...]:
         return self._keys
 

@@ -10,7 +10,7 @@ from tui.view.health import is_trouble
 from tui.view.lines import Line, fit, line
 from tui.view.live_card import card_lines
 from tui.view.names import column, shortened
-from tui.view.server_list import FOLD, ORDERS, fold_line, server_keys, usual_order
+from tui.view.server_list import FOLD, ORDERS, fold_line, server_keys, usual_order, without_trouble
 from tui.view.server_row import server_line
 from tui.widgets.markable import MarkableRows
 
@@ -87,6 +87,21 @@ class ServersPane(MarkableRows):
 
     def can_mark(self, key: str) -> bool:
         return key in self._by_name
+
+    @property
+    def counted(self) -> tuple[int, int]:
+        """Among the servers: FOLD is none, and stands behind the last one before it."""
+        before = FOLD in self.keys[: self.cursor + 1]
+        return max(self.cursor + 1 - before, 1), len(self.keys) - (FOLD in self.keys)
+
+    def toggle_mark(self) -> None:
+        """On the row of the servers that are as they should be: mark all of them, or take their marks away."""
+        if self.key != FOLD:
+            super().toggle_mark()
+            return
+        names = set(without_trouble(self._fleet))
+        self.marked = self.marked - names if names <= self.marked else self.marked | names
+        self.redraw()
 
     def columns(self, cells: int) -> int:
         self._wide = self._wide or self._wanted()
