@@ -120,6 +120,11 @@ def test_output_of_several_lines_and_escapes_becomes_lines_of_text() -> None:
     assert lines[0].written(6)[21:].startswith("web1    FAILED")
 
 
+def test_a_line_of_the_log_has_no_emoji_of_several_characters() -> None:
+    line = HookOutput(server="web1", on="prepare", line="\u267b\ufe0f done \U0001f469\u200d\U0001f4bb")
+    assert [each.text for each in log_lines(line)] == ["| \u267b done \U0001f469\U0001f4bb"]
+
+
 def test_choices_narrow_while_typing() -> None:
     assert [choice.ref for choice in narrowed(CHOICES, "sea")] == ["search", "sea"]
     assert [choice.kind for choice in narrowed(CHOICES, "ana stock")] == ["commit", "text"]

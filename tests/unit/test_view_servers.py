@@ -37,6 +37,15 @@ def hundred() -> FleetView:
     return FleetView.of("shop", "production", servers)
 
 
+def test_the_subject_of_what_is_live_has_no_emoji_of_several_characters() -> None:
+    found = state("web1")
+    row = found.releases[tag(0)]
+    subject = "\u267b\ufe0f Tidy \U0001f469\u200d\U0001f469\u200d\U0001f467"
+    releases = {tag(0): replace(row, record=replace(row.record, subject=subject))}
+    lines = card_lines(fleet_of(replace(found, releases=releases)), 100, UNICODE, NOW)
+    assert "\u267b Tidy \U0001f469\U0001f469\U0001f467 " in plain(lines[0])
+
+
 def test_what_was_not_looked_at_yet_is_no_part_of_those_that_are_as_they_should_be() -> None:
     servers = [ServerView(name, state(name), at=NOW) if name < "web4" else ServerView(name) for name in HUNDRED]
     fleet = FleetView.of("shop", "production", servers)

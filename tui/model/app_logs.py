@@ -11,6 +11,7 @@ from core.logs.heard import said_of_gaps
 from core.logs.levels import judge
 from core.logs.rates import Rate, Rates
 from tui.view.line_store import LogLine
+from tui.view.lines import unjoined
 from tui.view.log_lines import LEVEL_ROLES
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ class AppLogs:
             role = LEVEL_ROLES.get(judged.level, "")
             # When an old line was written is not known: it says so itself, if at all.
             time = heard.time if heard.new else 0.0
-            lines.append(LogLine(time, heard.server, f"{file}{heard.text}", role, heard.source))
+            lines.append(LogLine(time, heard.server, unjoined(f"{file}{heard.text}"), role, heard.source))
         return lines
 
     def switches(self, said: Iterable[Event]) -> list[LogLine]:

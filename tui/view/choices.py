@@ -52,8 +52,7 @@ def choice_line(choice: Choice, cells: int, names: int, now: float, more: str, l
     since = age(max(now - choice.committed, 0)) if choice.committed else ""
     author = one_line(choice.author) if cells >= 64 else ""
     note = f"  {live} live" if choice.live else ""
-    tail = right(short(author, 12, more), 12, more) + "  " if author else ""
-    tail = "  " + tail if tail else ""
+    tail = "  " + right(short(author, 10, more), 10, more) + "  " if author else ""
     room = cells - 8 - names - 2 - len(note) - width(line(tail)) - 7
     kind = "" if choice.kind == "text" else choice.kind
     return line(

@@ -11,7 +11,7 @@ from core.text import count, show_path, size
 from tui.view.change_lines import commit_line, lines_words
 from tui.view.formats import short_tag, short_tags
 from tui.view.glyphs import Glyphs
-from tui.view.lines import Line, cell_len, crop, fit, line, one_line, right, short, wrap
+from tui.view.lines import Line, cell_len, crop, fit, line, one_line, right, short, unjoined, wrap
 from tui.view.names import short_tags_of
 
 LETTERS = {ADDED: ("A", "ok"), CHANGED: ("M", "accent"), REMOVED: ("D", "bad"), RENAMED: ("R", "accent")}
@@ -153,7 +153,7 @@ def text_rows(lines: Sequence[DiffLine], cells: int, glyphs: Glyphs) -> list[Lin
         role = {PLUS: "ok", MINUS: "bad"}.get(item.kind, "")
         number = right(str(item.new or item.old), number_cells) if numbered else ""
         gutter = f"{number} " if numbered else ""
-        pieces = _pieces(item.text, max(cells - len(gutter) - 1, 8))
+        pieces = _pieces(unjoined(item.text), max(cells - len(gutter) - 1, 8))
         out.append(line((gutter, "dim"), (item.kind + pieces[0], role)))
         out += [line(" " * (len(gutter) + 1), (piece, role)) for piece in pieces[1:]]
     return out

@@ -8,8 +8,9 @@ from functools import lru_cache
 
 from core.names import short_tag as short_tag
 from core.names import short_tags_of
-from core.records import FleetRelease, Told, one_line
+from core.records import FleetRelease, Told
 from core.text import size, some
+from tui.view.lines import one_line
 
 
 def age(seconds: float) -> str:

@@ -66,10 +66,14 @@ _JOINED = re.compile(
 another number than was counted spoils the rest of its row; the characters by themselves are as wide everywhere."""
 
 
+def unjoined(text: str) -> str:
+    """The text with each emoji of several characters as these characters."""
+    return text if text.isascii() else _JOINED.sub("", text)
+
+
 def one_line(text: str, longest: int = 500) -> str:
     """Text from a server or a repository as one harmless line, of at most so many characters."""
-    shown = clean(text, longest)
-    return " ".join((shown if shown.isascii() else _JOINED.sub("", shown)).split())
+    return " ".join(unjoined(clean(text, longest)).split())
 
 
 def fit(text: str, cells: int, more: str = "…") -> str:

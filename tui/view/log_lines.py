@@ -19,7 +19,7 @@ from core.events import (
 from core.logs.levels import judge
 from core.text import clean
 from tui.view.line_store import LogLine
-from tui.view.lines import Line, line
+from tui.view.lines import Line, line, unjoined
 from tui.view.log import texts
 
 OUTCOMES = {"done": "ok", "cancelled": "warn", "nothing-to-do": ""}
@@ -31,7 +31,7 @@ LEVEL_ROLES = {"error": "bad", "warning": "warn", "debug": "dim"}
 
 def log_lines(event: Event) -> list[LogLine]:
     """What an event adds to the log; nothing for mere progress."""
-    lines = [text for part in texts(event) for text in (clean(part).splitlines() or [""])]
+    lines = [text for part in texts(event) for text in (unjoined(clean(part)).splitlines() or [""])]
     role = _role(event) if lines else ""
     return [LogLine(event.time, event.server, text, role) for text in lines]
 
