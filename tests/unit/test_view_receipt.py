@@ -98,6 +98,15 @@ def test_undo_is_promised_only_what_is_known() -> None:
     assert "  u undo   c changes   y copy for the channel" in receipt(progress), "web3 came from another release"
 
 
+def test_a_first_deploy_offers_no_way_back() -> None:
+    progress = good()
+    for server in progress.servers.values():
+        server.before = ""
+    assert receipt(progress)[-1] == "  y copy for the channel"
+    progress.servers["web3"].before = OLD
+    assert receipt(progress)[-1] == "  u undo   c changes   y copy for the channel"
+
+
 def test_other_operations_end_in_a_sentence() -> None:
     progress = Progress("prune", "production", ["web1"], started=T, phases=("connect", "begin", "finish"))
     through(progress, "web1", "connect", "begin")

@@ -186,10 +186,12 @@ def _pruned(progress: Progress) -> list[Line]:
 def _keys(progress: Progress, cells: int, glyphs: Glyphs, keys: Mapping[str, str], topic: str = "") -> list[Line]:
     """What a person may want to press now, and where there is more about what failed."""
     says = {"undo": f"undo{_price_of_undo(progress)}", "changes": "changes", "copy-receipt": "copy for the channel"}
-    if progress.finished is None or progress.finished.outcome != "done" or not progress.switched:
+    # After a first deploy there is nothing to go back to, and nothing to compare it with.
+    from_another = any(server.before or not server.planned for server in progress.switched)
+    if progress.finished is None or progress.finished.outcome != "done" or not from_another:
         del says["undo"]
-    if not progress.switched:
-        says.pop("changes")
+    if not from_another:
+        del says["changes"]
     parts = [line((keys[name], "key"), f" {text}") for name, text in says.items() if name in keys]
     return flow([*parts, line(("more: ", "dim"), more(topic))] if topic else parts, cells, glyphs)
 
