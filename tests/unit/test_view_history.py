@@ -20,6 +20,7 @@ from tui.view.history_lines import (
     entry_lines,
     freeze_banner,
     log_head,
+    outcome_words,
     placeholder,
     table_lines,
     timeline,
@@ -57,6 +58,12 @@ def test_a_row_says_what_when_who_and_why() -> None:
     cancelled = entry("dd44", 5, 3, 1, outcome="put-back", exit_code=1, cancelled=True)
     assert "cancelled, put back" in plain(entry_line(cancelled, 120, UNICODE, NOW))
     assert "undone" in plain(entry_line(UNDONE, 120, UNICODE, NOW))
+
+
+def test_an_operation_that_had_nothing_to_do_says_so_in_words() -> None:
+    idle = entry("dd44", 5, 3, 1, outcome="nothing-to-do")
+    assert outcome_words(idle, UNICODE) == (UNICODE.done, "dim", "nothing to do")
+    assert "nothing to do" in plain(entry_line(idle, 120, UNICODE, NOW))
 
 
 def test_two_releases_are_compared_also_where_an_operation_ended_before_it_saw_what_was_live() -> None:

@@ -30,7 +30,7 @@ def outcome_words(entry: Entry, glyphs: Glyphs) -> tuple[str, str, str]:
     if entry.outcome == DONE and entry.kind == "rollback":
         return glyphs.done, "accent", "done"
     if entry.outcome in (DONE, "nothing-to-do"):
-        return glyphs.done, "ok" if entry.outcome == DONE else "dim", entry.outcome
+        return glyphs.done, "ok" if entry.outcome == DONE else "dim", entry.outcome.replace("-", " ")
     if entry.outcome == PUT_BACK and not entry.exit_code:
         return glyphs.done, "ok", "put back"
     if entry.outcome == RUNNING:
