@@ -85,7 +85,8 @@ def _revision(project: Project, ref: str | None) -> str:
 
 def _record(digest: str, facts: Pushed) -> Record | None:
     """What a push says, held to the rules of a server's record; None where it breaks them: anybody may write there."""
-    values = {"tag": facts.revision[:40], "seq": 0, "created": facts.pushed, "digest": digest}
+    # Not a release yet: errors name it by its revision, of which a tag cannot have every character.
+    values = {"tag": catalog.token(facts.revision)[:40], "seq": 0, "created": facts.pushed, "digest": digest}
     for name in ("source", "revision", "subject", "author", "ref"):
         values[name] = getattr(facts, name)
     try:

@@ -222,6 +222,14 @@ def test_a_revision_is_named_so_that_it_can_be_only_one(project, objects, tmp_pa
         pushed_tree(project, "production", "ee", unheard, Cancel())
 
 
+@pytest.mark.parametrize("revision", ["content:bf606fe06ea4", "v2.4.1-rc1", "a" * 64])
+def test_a_tree_of_a_folder_is_found_whatever_its_revision_is_called(revision, project, objects, tmp_path) -> None:
+    tree = tree_of(tmp_path / "tree", {"a": b"1"}, revision)
+    pushed(objects, tree)
+    for word in (None, revision, revision[:12]):
+        assert pushed_tree(project, "production", word, unheard, Cancel()).manifest == tree.manifest
+
+
 def test_what_is_said_of_a_push_counts_only_at_its_own_place(project, objects, tmp_path) -> None:
     tree = tree_of(tmp_path / "tree", {"a": b"1"})
     pushed(objects, tree)
