@@ -51,7 +51,9 @@ def push(
     objects = store_of(project)
     source_of(project).check(ref)
     tree = make_tree(project, ref, emit, cancel, target=environment, rebuild=rebuild)
-    pack, there = trees.push(objects, tree, environment, project.mask(project.settings.who), emit, cancel, again=again)
+    who = project.mask(project.settings.who)
+    with project.settings.measured("store"):
+        pack, there = trees.push(objects, tree, environment, who, emit, cancel, again=again)
     return Pushing(tree, pack, there)
 
 

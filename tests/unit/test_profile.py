@@ -97,3 +97,22 @@ def test_a_command_prints_it_on_standard_error_when_it_has_ended(tmp_path: Path,
     table = done.stderr[done.stderr.index("profile: ") :].splitlines()
     assert table[1].split() == ["from", "to", "took", "here", "there", "web1"]
     assert [line.split()[0] for line in table[2:]] == ["start", "load", "login", "connect"]
+
+
+def test_a_command_that_asks_no_server_prints_it_too(tmp_path: Path) -> None:
+    pytest.importorskip("obstore")
+    (tmp_path / "turnout.toml").write_text(
+        f'project = "shop"\nsource.directory = "."\nstore.url = "file://{tmp_path}/store"\n'
+        'environments.production.servers = [{ name = "web1", host = "web1", root = "/srv/shop" }]\n'
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "tui.cli", "store", "push", "production"],
+        cwd=tmp_path,
+        env={**os.environ, "TURNOUT_PROFILE": "1"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    table = done.stderr[done.stderr.index("profile: ") :].splitlines()
+    assert [line.split()[0] for line in table[2:]] == ["start", "tree", "store"]

@@ -19,6 +19,7 @@ from tui.cli.quick_imports import quick_imports
 if TYPE_CHECKING:
     from core.config import Environment, Project
     from core.fleet import Fleet, Inspection
+    from core.profile import Profile
     from tui.cli.json_output import JsonOutput
 
 T = TypeVar("T")
@@ -41,6 +42,7 @@ class Command:
         self.spare = ""
         """The word that stood where the environment is expected, and is something else."""
         self._opened = False
+        self._profile: Profile | None = None
 
     def open(self, *, spare: bool = False, deploys: bool = False) -> None:
         """Read the configuration, choose environment and servers, and begin to connect to them. Raises UsageError.
@@ -61,13 +63,7 @@ class Command:
         if self.options.request is not None and not self.options.dry_run:
             self.fleet.allow_changes()
         self._opened = True
-        settings = self.project.settings
-        if settings.profile:
-            from core.profile import Moment
-            from tui.cli.profiling import process_began
-
-            settings.profile.add("start", Moment(process_began(), 0.0))
-        with quick_imports(), settings.measured("load"):
+        with quick_imports(), self.project.settings.measured("load"):
             self.fleet.connect_ahead(deploys=deploys, ref=self.options.words.ref if deploys else None)
 
     def read(self) -> Project:
@@ -76,6 +72,12 @@ class Command:
             from core import config
 
         self.project = config.load(self._config_file())
+        self._profile = self.project.settings.profile
+        if self._profile:
+            from core.profile import Moment
+            from tui.cli.profiling import process_began
+
+            self._profile.add("start", Moment(process_began(), 0.0))
         if self.options.read_only:
             self.project = config.read_only(self.project)
         self.output.mask = self.project.mask
@@ -92,13 +94,12 @@ class Command:
 
     def close(self) -> None:
         """Close the connections; what was to be done has been done and said."""
-        if not self._opened:
-            return
-        if profile := self.project.settings.profile:
+        if self._profile:
             from tui.cli.profiling import tell
 
-            tell(profile, self.fleet.names)
-        self.fleet.close()
+            tell(self._profile, self.fleet.names if self._opened else ())
+        if self._opened:
+            self.fleet.close()
 
     def failed(self, error: TurnoutError) -> Answer:
         """The answer after an error: how the engine ended, where it had begun."""
