@@ -231,6 +231,14 @@ def test_the_four_placeholders_differ_and_each_names_the_next_step() -> None:
     assert len(set(texts.values())) == 4
 
 
+def test_a_filter_that_finds_nothing_tells_of_releases_that_it_did_not_see() -> None:
+    many = [replace(state(name), unlisted=unlisted) for name, unlisted in (("web1", 0), ("web2", 1699))]
+    fleet = fleet_of(*many)
+    assert fleet.unlisted == 1699
+    said = [plain(spans) for spans in release_list.placeholder(fleet, "zebra", UNICODE, KEYS)]
+    assert any(text.startswith("1,699 older releases without files not listed") for text in said)
+
+
 def test_there_is_no_placeholder_where_there_are_rows() -> None:
     assert release_list.placeholder(shop(), "", UNICODE, KEYS) == []
 

@@ -39,6 +39,8 @@ def test_a_title_tells_filter_place_marks_and_zoom() -> None:
     assert list_title("2 Releases", "", None, 0, "", UNICODE) == "2 Releases"
     told = list_title("2 Releases", "cart", (3, 40), 2, "z", UNICODE)
     assert told == "2 Releases · / cart · 3 of 40 · 2 marked · z shows all panes"
+    told = list_title("2 Releases", "", (1, 301), 0, "", UNICODE, 1699)
+    assert told == "2 Releases · 1 of 301 · 1,699 older not listed"
 
 
 @pytest.mark.parametrize(("wide", "high"), [(60, 16), (80, 24), (120, 34), (160, 45), (200, 60)])

@@ -172,7 +172,8 @@ class Panes(Guarded, Screen[None]):
         for pane in (self.servers_pane, self.releases):
             name = pane.id or ""
             place = pane.counted if pane.overflows else None
-            said = list_title(titles[name], self.filter.texts[name], place, len(pane.marked), key, self.glyphs)
+            more = fleet.unlisted if pane is self.releases else 0
+            said = list_title(titles[name], self.filter.texts[name], place, len(pane.marked), key, self.glyphs, more)
             set_border_title(pane, said)
 
     def show_details(self) -> None:

@@ -122,6 +122,11 @@ class FleetView(Struct, frozen=True, dict=True):
         """The last state of each server that ever answered, also of those that do not answer now."""
         return tuple(server.state for server in self.servers if server.state is not None)
 
+    @property
+    def unlisted(self) -> int:
+        """How many of very many releases are not among the rows: the oldest, without files."""
+        return max((state.unlisted for state in self.known), default=0)
+
     @cached_property
     def answering(self) -> Mapping[str, ServerState]:
         """By name: the states that still count as present."""

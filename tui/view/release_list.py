@@ -60,8 +60,11 @@ def placeholder(fleet: FleetView, filter_text: str, glyphs: Glyphs, keys: Mappin
     keys  of `deploy`, `refresh-all`, `filter`, `close` as the user has them
     """
     if filter_text and fleet.rows:
+        older = count(fleet.unlisted, "older release")
+        unlisted = f"{older} without files not listed: `turnout rollback` finds each by its tag"
         return [
             line((f"{count(len(fleet.rows), 'release')}, none matches ", ""), (f"“{one_line(filter_text)}”", "accent")),
+            *([line((unlisted, "quiet"))] if fleet.unlisted else []),
             line((keys["close"], "key"), " shows them all again"),
         ]
     failed = [server for server in fleet.servers if server.error is not None]

@@ -8,16 +8,24 @@ from tui.view.glyphs import Glyphs
 
 
 def list_title(
-    name: str, filter_text: str, place: tuple[int, int] | None, marked: int, zoom_key: str, glyphs: Glyphs
+    name: str,
+    filter_text: str,
+    place: tuple[int, int] | None,
+    marked: int,
+    zoom_key: str,
+    glyphs: Glyphs,
+    unlisted: int = 0,
 ) -> str:
     """`2 Releases · / cart · 3 of 40 · 2 marked`.
 
     place      of the cursor, and the number of rows; None where all are seen
     zoom_key   that shows all panes again; "" where they are shown
+    unlisted   how many there are besides, which are no rows
     """
     said = [name]
     said += [f"/ {filter_text}"] if filter_text else []
     said += [f"{place[0]} of {place[1]}"] if place else []
+    said += [f"{unlisted:,} older not listed"] if unlisted else []
     said += [f"{marked} marked"] if marked else []
     said += [f"{zoom_key} shows all panes"] if zoom_key else []
     return f" {glyphs.dot} ".join(said)
