@@ -85,7 +85,8 @@ async def test_the_first_deploy_from_an_empty_screen_to_live_everywhere(
         text = screen_text(app)
         assert "3 of 3 answer" in text
         assert app.workspace.operation and app.workspace.operation.outcome == "done"
-        assert "LIVE on 3 in " in text and "u undo" in text, "the receipt says how it ended"
+        assert "LIVE on 3 in " in text, "the receipt says how it ended"
+        assert "u undo" not in text, "there is nothing to go back to"
         assert toasts(app) == [] and "Esc hides this" not in text, "and nothing else does"
 
 
@@ -115,6 +116,7 @@ async def test_b_rolls_back_to_the_row_under_the_cursor_and_u_to_the_previous(
             shop.write({"index.html": text})
             shop.commit({"index.html": text})
             await deploy(pilot)
+        assert "u undo" in screen_text(app), "the receipt offers it"
         third, second, first = (row.tag for row in app.workspace.fleet_watch.fleet_view.rows)
         await pilot.press("u")
         dialog = await plan_made(pilot)
