@@ -18,7 +18,7 @@ from tui.view import matrix, matrix_layout, release_list, release_state
 from tui.view.details import release_lines
 from tui.view.fleet import FleetView, ServerView
 from tui.view.glyphs import ASCII, UNICODE
-from tui.view.lines import plain
+from tui.view.lines import ROLES, plain
 
 KEYS = {"close": "Esc", "deploy": "D", "refresh-all": "^r", "filter": "/"}
 
@@ -235,7 +235,9 @@ def test_a_filter_that_finds_nothing_tells_of_releases_that_it_did_not_see() -> 
     many = [replace(state(name), unlisted=unlisted) for name, unlisted in (("web1", 0), ("web2", 1699))]
     fleet = fleet_of(*many)
     assert fleet.unlisted == 1699
-    said = [plain(spans) for spans in release_list.placeholder(fleet, "zebra", UNICODE, KEYS)]
+    shown = release_list.placeholder(fleet, "zebra", UNICODE, KEYS)
+    assert {span.role for spans in shown for span in spans} <= {"", *ROLES}
+    said = [plain(spans) for spans in shown]
     assert any(text.startswith("1,699 older releases without files not listed") for text in said)
 
 

@@ -64,7 +64,7 @@ def placeholder(fleet: FleetView, filter_text: str, glyphs: Glyphs, keys: Mappin
         unlisted = f"{older} without files not listed: `turnout rollback` finds each by its tag"
         return [
             line((f"{count(len(fleet.rows), 'release')}, none matches ", ""), (f"“{one_line(filter_text)}”", "accent")),
-            *([line((unlisted, "quiet"))] if fleet.unlisted else []),
+            *([line((unlisted, "dim"))] if fleet.unlisted else []),
             line((keys["close"], "key"), " shows them all again"),
         ]
     failed = [server for server in fleet.servers if server.error is not None]
