@@ -59,8 +59,8 @@ def width(spans: Iterable[Span]) -> int:
 
 
 _JOINED = re.compile(
-    "[\N{VARIATION SELECTOR-15}\N{VARIATION SELECTOR-16}\N{COMBINING ENCLOSING KEYCAP}\U0001f3fb-\U0001f3ff]"
-    "|(?<=[\u2190-\u2bff\U0001f000-\U0001faff\ufe0e\ufe0f\u20e3\u200d])\N{ZERO WIDTH JOINER}"
+    r"[\N{VARIATION SELECTOR-15}\N{VARIATION SELECTOR-16}\N{COMBINING ENCLOSING KEYCAP}\U0001f3fb-\U0001f3ff]"
+    r"|(?<=[\u2190-\u2bff\U0001f000-\U0001faff\ufe0e\ufe0f\u20e3\u200d])\N{ZERO WIDTH JOINER}"
 )
 """What makes one emoji of several characters. Terminals differ in how many cells that takes, and a line that takes
 another number than was counted spoils the rest of its row; the characters by themselves are as wide everywhere."""
