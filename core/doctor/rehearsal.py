@@ -116,7 +116,7 @@ def _rehearse(session: Session, project: Project, state: ServerState, commands: 
     try:
         yield from _carry_out(held, project, state, upload, commands=commands)
     finally:
-        upload.abort()
+        upload.give_up()
 
 
 def _carry_out(

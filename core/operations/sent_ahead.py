@@ -136,7 +136,7 @@ class SentAhead:
                         upload.finish()
                         return True
                     except TurnoutError:
-                        upload.abort()
+                        upload.give_up()
                         raise
             finally:
                 self._fan_out.leave(name)

@@ -293,7 +293,7 @@ class Lanes:
             if usable:
                 self._work(lane)
             else:
-                lane.abort()
+                lane.give_up()
         except TurnoutError as error:
             self._failed(lane, error)
         except Exception as error:  # a fault of ours must reach the operator, not die on a thread
@@ -322,7 +322,7 @@ class Lanes:
                 if isinstance(error, _FATAL) or not isinstance(error, ConnectError | ServerError):
                     course.error = course.error or error
         if lane is not None:
-            lane.abort()
+            lane.give_up()
 
     def _work(self, lane: Lane) -> None:
         opened: dict[bytes, BinaryIO] = {}

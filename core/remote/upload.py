@@ -116,8 +116,12 @@ class Upload:
         return stack
 
     def abort(self) -> None:
-        """Give up; what has arrived stays in the cache, which is unknown from now on."""
+        """Give up for a cancel: who still works with it gets Cancelled."""
         self._cancelled = True
+        self.give_up()
+
+    def give_up(self) -> None:
+        """End it; what has arrived stays in the cache, which is unknown from now on."""
         self._channel.close()
 
     def _ended(self, problem: str) -> TurnoutError | None:

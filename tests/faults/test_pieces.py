@@ -109,6 +109,25 @@ def test_an_operator_that_is_killed_between_pieces_leaves_all_to_the_next(sshd, 
     deploys_after(engine(project), sshd)
 
 
+def test_lanes_that_are_lost_at_the_very_end_are_not_taken_for_a_cancel(
+    sshd, project_factory, engine, in_pieces, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All pieces are there, and only what gives the files their modes is missing."""
+    sealed = lanes.Lanes._sealed
+
+    def lost_first(self: lanes.Lanes, lane: lanes.Lane) -> bool:
+        lane.thread.join()
+        self._failed(lane, ConnectError("the connection was lost"))
+        return sealed(self, lane)
+
+    monkeypatch.setattr(lanes.Lanes, "_sealed", lost_first)
+    in_pieces(lambda: None)
+    operator = engine(project_factory([sshd], files=FILES))
+    operator.deploy(tag="one")
+    assert any("large files come over one" in event.text for event in operator.said(Note))
+    whole(sshd)
+
+
 @pytest.fixture
 def behind(servers, home) -> tuple[Destination, Destination]:
     """A server that is reached through another one, and that one."""
