@@ -1,23 +1,22 @@
-"""One pass over the files for many servers: what all of them need is read and packed once."""
+"""One stream for many servers: what all of them need is read and packed once, for all who keep the pace."""
 
 from __future__ import annotations
 
 import bisect
 import itertools
-import queue
 import threading
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from typing import Protocol
 
-from core.errors import TurnoutError
-from core.jobs import Cancel, fault
+from core.jobs import Cancel
 from core.manifest import Manifest
+from core.operations.passes import START, Pass, Place
 from core.tar.writer import Chunk
 from core.tar.zstd import zstd_library
 
-DEPTH = 16
-"""Chunks that wait for a slow server at most: fast ones get ahead of it by 2 MB, and memory does not grow."""
+MOST_PASSES = 4
+"""Passes over one stream at a time: more would keep this machine busy. Until one ends, the slow hold others up."""
 
 PLAIN, GZIP, ZSTD = "none", "gzip", "zstd"
 """How a stream is packed, as upload.sh calls it."""
@@ -36,10 +35,13 @@ SHRINKS = 0.85
 
 
 class FanOut:
-    """Hands the same chunks to several takers, each on its own thread. A taker that leaves does not delay the others.
+    """Hands the same stream to several takers, each on its own thread. One that is slow, or leaves, delays no other.
 
-    prefers   says how they are packed: PLAIN, GZIP or ZSTD; it may take its time, and raise SourceError
+    make      the stream, not packed; the same each time, however often and on however many threads it is made
+    prefers   says how it is packed: PLAIN, GZIP or ZSTD; it may take its time, and raise SourceError
     rtt       seconds of the longest way
+
+    Who does not keep the pace goes on in another pass, which makes the stream anew and leaves out what its takers have.
     """
 
     def __init__(
@@ -50,11 +52,11 @@ class FanOut:
         self._rtt = rtt
         self._unpack = ""
         self._deciding = threading.Lock()
-        self._queues: dict[str, queue.Queue[Chunk | None]] = {name: queue.Queue(DEPTH) for name in takers}
-        self._gone: set[str] = set()
-        self._error: TurnoutError | None = None
-        self._started = False
-        self._lock = threading.Lock()
+        self._takers = dict.fromkeys(takers, START)
+        self._alone = len(self._takers) == 1
+        self._first: Pass | None = None
+        self._passes: list[Pass] = []
+        self._changed = threading.Condition()
 
     def unpack(self, cancel: Cancel) -> str:
         """The program that unpacks it on the server; to be asked before `chunks`. Raises what `prefers` raises."""
@@ -67,52 +69,62 @@ class FanOut:
 
         A single taker makes them itself, unless it would have to wait while they are packed.
         """
-        if len(self._queues) == 1 and self._unpack == PLAIN:
+        if self._alone and self._unpack == PLAIN:
             yield from self._make()
             return
-        with self._lock:
-            if not self._started:
-                self._started = True
-                threading.Thread(target=self._produce, name="fan out", daemon=True).start()
+        following: Pass | None = self._pass(taker, START)
         try:
-            while (chunk := self._queues[taker].get()) is not None:
-                yield chunk
-            if self._error:
-                raise self._error.again()  # each says its own server
+            while following is not None:
+                current, following = following, None
+                while (chunk := current.take(taker)) is not None:
+                    yield chunk
+                    if following is None and (place := current.left(taker)):
+                        following = self._pass(taker, place)
+                current.leave(taker)
         finally:
             self.leave(taker)
 
     def leave(self, taker: str) -> None:
         """A taker takes no more chunks."""
-        with self._lock:
-            self._gone.add(taker)
+        with self._changed:
+            self._takers.pop(taker, None)
+            passes = list(self._passes)
+        for each in passes:
+            each.leave(taker)
 
-    def _produce(self) -> None:
-        try:
-            for chunk in self._packed():
-                if not self._hand_out(chunk):
-                    return
-        except TurnoutError as error:
-            self._error = error
-        except Exception as error:  # a fault of ours must reach the operator, not die on a thread
-            self._error = fault(error)
-        self._hand_out(None)
+    def _pass(self, taker: str, place: Place) -> Pass:
+        """The pass in which a taker goes on; where there are too many, waits until one has ended."""
+        with self._changed:
+            if self._first is None:
+                self._first = self._started(self._takers)
+            if place == START:
+                return self._first
+            while True:
+                for each in self._passes:
+                    if each.join(taker, place):
+                        return each
+                if self._may_start():
+                    return self._started({taker: place})
+                self._changed.wait()
+
+    def _may_start(self) -> bool:
+        return len(self._passes) < MOST_PASSES
+
+    def _started(self, takers: Mapping[str, Place]) -> Pass:
+        begun = Pass(self._packed(), takers, self._may_start)
+        self._passes.append(begun)
+        begun.start(self._ended)
+        return begun
+
+    def _ended(self, one: Pass) -> None:
+        with self._changed:
+            self._passes.remove(one)
+            self._changed.notify_all()
 
     def _packed(self) -> Iterable[Chunk]:
         if self._unpack == PLAIN:
             return self._make()
         return packed(self._make(), zstd(self._rtt) if self._unpack == ZSTD else gzip())
-
-    def _hand_out(self, chunk: Chunk | None) -> bool:
-        """Put a chunk into every queue; False where no taker is left."""
-        for name, waiting in self._queues.items():
-            while name not in self._gone:
-                try:
-                    waiting.put(chunk, timeout=0.2)
-                    break
-                except queue.Full:
-                    continue
-        return len(self._gone) < len(self._queues)
 
 
 class Squeeze(Protocol):

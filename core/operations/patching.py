@@ -71,8 +71,11 @@ class Patching:
         if rtt < NEAR and sum(self._tree.manifest.entries[path].size for path in self._paths) < WORTH_NEAR:
             return
         patches = Patches(self._project.settings.cache)
-        with suppress(OSError):  # no space for them here
+        try:
             self._fill(patches, cancel)
+            patches.settle()
+        except OSError:  # no space for them here
+            return
         if patches.made:
             entries, made = self._tree.manifest.entries, {patch.path for patch in patches.made}
             self.patches = patches

@@ -13,6 +13,7 @@ They travel in the upload's tar stream, as files of `incoming/patches`; patch.sh
 
 from __future__ import annotations
 
+import os
 import tempfile
 import weakref
 from collections.abc import Callable, Iterator, Sequence
@@ -180,17 +181,21 @@ class Patches:
         """A file whose content the server has already, under another mode."""
         self.made.append(Patch(path, entry, mtime, [Range(0, -(-entry.size // UNIT))], 0))
 
+    def settle(self) -> None:
+        """All are made. OSError where this machine cannot keep them."""
+        self._file.flush()
+
     def chunks(self) -> Iterator[Chunk]:
-        """Chunks of a tar stream without its end: the list, and all pieces."""
+        """Chunks of a tar stream without its end: the list, and all pieces. Safe on several threads."""
+        self.settle()
         folder = f"{layout.INCOMING}/patches/".encode()
         yield Chunk(blob(folder + b"list", self.listing().encode("ascii")), 0, 0)
         begin = 0
         for number, end in enumerate(self._ends):
             raw = header(b"%b%d" % (folder, number), b"0", 0o644, end - begin, 0)
-            self._file.seek(begin)
             left = end - begin
             while left:
-                piece = self._file.read(min(left, CHUNK))
+                piece = os.pread(self._file.fileno(), min(left, CHUNK), end - left)
                 left -= len(piece)
                 yield Chunk(raw + piece, len(piece), 0)
                 raw = b""

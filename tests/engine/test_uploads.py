@@ -6,8 +6,11 @@ import os
 
 import pytest
 
+from core.events import UploadProgress
+from core.jobs import Job
 from core.operations import fan_out
 from tests.servers import need
+from tests.waiting import until
 
 TEXT = {f"pages/page{number:03}.html": f"<p>the same words, page {number}</p>\n" * 2000 for number in range(30)}
 
@@ -33,3 +36,35 @@ def test_text_travels_compressed_where_that_pays_and_arrives_whole(
     for path, content in files.items():
         raw = content.encode() if isinstance(content, str) else content
         assert (sshd.files / "current" / path).read_bytes() == raw
+
+
+@pytest.mark.parametrize("way", ["before the tree is read", "what changed", "packed", "folder", "archive"])
+def test_a_server_that_stands_still_holds_nobody_up(servers, proxy, project_factory, engine, way, monkeypatch):
+    """Of more than waits for it, too. What it lacks is sent once it goes on."""
+    monkeypatch.setattr(fan_out, "COMPRESS_RTT", 0.0 if way == "packed" else 3600.0)
+    first, second, third = servers(3)
+    network, still = proxy(second)
+    files: dict[str, bytes | str] = {f"data/{number}": os.urandom(300_000) for number in range(40)}
+    if way == "packed":
+        files |= {f"text/{number}": os.urandom(80_000).hex() for number in range(100)}
+    options = {"folder": {"source": "directory"}, "archive": {"source": "archive"}}.get(way, {})
+    project = project_factory([first, still, third], files={"index.html": "one\n"}, **options)
+    operator = engine(project)
+    if way == "what changed":
+        operator.deploy(tag="zero")
+    project.put(files)
+    size = sum(map(len, files.values()))
+    network.freeze_after(4_000_000)
+    job = Job("deploy", lambda emit, controls: operator.deploy(tag="one")).start()
+
+    def sent(place):
+        return max([event.sent for event in operator.said(UploadProgress, server=place.alias)], default=0)
+
+    until(lambda: (sent(first) >= size and sent(third) >= size) or job.finished, "the end of the others' uploads")
+    assert network.frozen and sent(still) < size / 2 and not job.finished
+    network.thaw()
+    job.result()
+    for place in (first, second, third):
+        for path, content in files.items():
+            raw = content.encode() if isinstance(content, str) else content
+            assert (place.files / "current" / path).read_bytes() == raw

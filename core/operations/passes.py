@@ -1,0 +1,186 @@
+"""A pass over one stream for several takers, and when one of them no longer keeps its pace."""
+
+from __future__ import annotations
+
+import threading
+import time
+import zlib
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
+
+from msgspec import Struct, field
+
+from core.errors import SourceError, TurnoutError
+from core.jobs import fault
+from core.tar.writer import Chunk
+
+DEPTH = 16
+"""Chunks that wait for a taker at most: others get ahead of it by 2 MB, and memory does not grow."""
+PATIENCE = 1.0
+"""Seconds for which others wait for a taker before it is left behind."""
+SHARE = 0.25
+"""And the share of a pass: who takes turns with others in being the last holds nobody up."""
+_LOOK = 0.2
+"""Seconds between two looks at who is waited for."""
+
+
+class Place(NamedTuple):
+    """How many chunks of a stream came before it, and the CRC-32 of all of them."""
+
+    chunks: int = 0
+    seal: int = 0
+
+    def behind(self, chunk: Chunk) -> Place:
+        return Place(self.chunks + 1, zlib.crc32(chunk.raw, self.seal))
+
+
+START = Place()
+
+
+def is_too_slow(held_up: float, elapsed: float) -> bool:
+    """Whether a taker is left behind for which others waited `held_up` of `elapsed` seconds (pure)."""
+    return held_up >= PATIENCE and held_up >= SHARE * elapsed
+
+
+class _Line(Struct):
+    """The chunks that wait for one taker.
+
+    begins    where in the stream it begins to take
+    more      tells it that there is something for it
+    held_up   seconds for which others waited for it
+    idle      whether it waits for a chunk
+    left      where it goes on elsewhere, once it took what waits: it was left behind
+    error     why it gets no more
+    """
+
+    begins: Place
+    more: threading.Condition
+    waiting: deque[Chunk] = field(default_factory=deque)
+    held_up: float = 0.0
+    idle: bool = False
+    left: Place | None = None
+    error: TurnoutError | None = None
+
+    @property
+    def full(self) -> bool:
+        return len(self.waiting) >= DEPTH and self.left is None
+
+
+class Pass:
+    """Makes the chunks of a stream once and hands them to all who keep the pace, each on its own thread.
+
+    chunks      the stream; the same each time it is made
+    takers      who takes it, from which place on; also those that come a little later
+    may_leave   whether one that does not keep the pace may be left behind now
+    """
+
+    def __init__(self, chunks: Iterable[Chunk], takers: Mapping[str, Place], may_leave: Callable[[], bool]) -> None:
+        self._chunks = chunks
+        self._may_leave = may_leave
+        self._lock = threading.Lock()
+        self._room = threading.Condition(self._lock)
+        self._lines = {name: self._line(place) for name, place in takers.items()}
+        self._given = START
+        self._begun = time.monotonic()
+        self._ended = False
+
+    def _line(self, place: Place) -> _Line:
+        return _Line(place, threading.Condition(self._lock))
+
+    def start(self, on_end: Callable[[Pass], None]) -> None:
+        """Begin, on a thread of its own; `on_end` is called when all is handed out, or nobody takes it any more."""
+
+        def work() -> None:
+            self._run()
+            on_end(self)
+
+        threading.Thread(target=work, name="pass", daemon=True).start()
+
+    def join(self, taker: str, place: Place) -> bool:
+        """Take from this place on; False where this pass is beyond it."""
+        with self._lock:
+            if self._ended or self._given.chunks > place.chunks:
+                return False
+            self._lines[taker] = self._line(place)
+            return True
+
+    def take(self, taker: str) -> Chunk | None:
+        """The next chunk for a taker; waits for it. None at the end, and where it was left behind.
+
+        Raises what making the stream raised; SourceError where it is not what the taker had the beginning of.
+        """
+        with self._lock:
+            line = self._lines[taker]
+            line.idle = True
+            while not line.waiting and line.left is None and line.error is None and not self._ended:
+                line.more.wait()
+            line.idle = False
+            if line.waiting:
+                self._room.notify()
+                return line.waiting.popleft()
+            if line.error is not None:
+                raise line.error.again()  # each says its own server
+            return None
+
+    def left(self, taker: str) -> Place | None:
+        """Where a taker goes on elsewhere that was left behind; None where it was not."""
+        with self._lock:
+            return self._lines[taker].left
+
+    def leave(self, taker: str) -> None:
+        """A taker takes no more."""
+        with self._lock:
+            self._lines.pop(taker, None)
+            self._room.notify()
+
+    def _run(self) -> None:
+        error: TurnoutError | None = None
+        try:
+            for chunk in self._chunks:
+                if not self._hand_out(chunk):
+                    break
+        except TurnoutError as problem:
+            error = problem
+        except Exception as problem:  # a fault of ours must reach the operator, not die on a thread
+            error = fault(problem)
+        with self._lock:
+            self._ended = True
+            for line in self._lines.values():
+                if line.left is None:
+                    line.error = line.error or error or (_other() if line.begins.chunks > self._given.chunks else None)
+                line.more.notify()
+
+    def _hand_out(self, chunk: Chunk) -> bool:
+        """Give a chunk to all whose turn it is; False where no taker is left."""
+        with self._lock:
+            self._wait_for_room()
+            for line in self._lines.values():
+                if line.left is not None or line.begins.chunks > self._given.chunks:
+                    continue
+                if line.begins.chunks == self._given.chunks and line.begins.seal != self._given.seal:
+                    line.error = _other()
+                else:
+                    line.waiting.append(chunk)
+                line.more.notify()
+            self._given = self._given.behind(chunk)
+            return any(line.left is None and line.error is None for line in self._lines.values())
+
+    def _wait_for_room(self) -> None:
+        """Wait for those that have enough to do, and leave behind who holds the others up."""
+        while full := [line for line in self._lines.values() if line.full]:
+            begun = time.monotonic()
+            idle = any(line.idle for line in self._lines.values())
+            self._room.wait(_LOOK)
+            now = time.monotonic()
+            for line in full if idle else ():
+                line.held_up += now - begun
+                if is_too_slow(line.held_up, now - self._begun) and line.full and self._may_leave():
+                    line.left = self._given
+                    line.more.notify()
+
+
+def _other() -> SourceError:
+    return SourceError(
+        "the source changed while it was sent", hint="deploy again when nothing writes to it; nothing was switched"
+    )
