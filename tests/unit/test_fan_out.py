@@ -17,7 +17,7 @@ from tests.waiting import PATIENCE, until
 
 PACKINGS = [PLAIN, GZIP, *([ZSTD] if has_zstd() else [])]
 CHUNKS = 6 * DEPTH
-NOISE = [random.Random(number).randbytes(140_000) for number in range(CHUNKS)]  # noqa: S311  # the same each time
+NOISE = [random.Random(number).randbytes(140_000) for number in range(CHUNKS)]  # the same each time
 
 
 def stream() -> Iterator[Chunk]:
