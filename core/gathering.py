@@ -90,7 +90,9 @@ class Gathering:
         lines = sorted(self._lines.values())
         self._lines = {}
         lines.append(b"")
-        return Manifest(Packed(Lines(b"\n".join(lines))))
+        raw = b"\n".join(lines)
+        del lines  # they take more than the text, and so do the places of its lines
+        return Manifest(Packed(Lines(raw)))
 
 
 class Differing(Gathering):

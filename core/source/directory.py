@@ -10,7 +10,8 @@ from pathlib import Path
 
 from core.errors import SourceError
 from core.source.build import build, turnout_variables
-from core.source.folder import Hashes, part_of, scan
+from core.source.folder import part_of, scan
+from core.source.hashes import Hashes
 from core.source.kinds import Introduction, Unversioned, place
 from core.source.making import Making
 from core.source.selection import excluding
@@ -71,5 +72,5 @@ class DirectorySource(Unversioned):
             revision=f"content:{manifest.digest[:12]}",
             source="directory",
             committed=time.time(),
-            stamps=hashes.by_path,
+            hashes=hashes,
         )

@@ -1,8 +1,8 @@
 """A folder as a manifest: what lies in it is listed and hashed by content.
 
-Hashes are kept by path, size, mtime, ctime, inode and device of the file, so that unchanged files are not read again.
-A hash is only kept where the file had not been touched for a while before it was read: a second write within the
-clock's tick would leave the same times (git calls such entries racy).
+Hashes are kept (core.source.hashes), so that unchanged files are not read again. A hash is only kept where the file had
+not been touched for a while before it was read: a second write within the clock's tick would leave the same times (git
+calls such entries racy).
 """
 
 from __future__ import annotations
@@ -22,19 +22,15 @@ from core.errors import SourceError
 from core.gathering import Gathering
 from core.jobs import Cancel
 from core.manifest import EXECUTABLE, FILE, FOLDER, FOLDER_ENTRY, Entry, Manifest, closed, link
+from core.source.hashes import Hashes, Stamp, stamp_of, touched
 from core.source.selection import Excluded, not_a_folder, nothing
-from core.source.store import write_whole
 from core.source.sums import KeptSums
-from core.source.tree import STAMP_BYTES, Stamp, stamp_of, touched
 from core.sums import Summing, has_sums
 from core.text import count, show_path, some_lines
 
 SETTLED = 2_000_000_000
 """Nanoseconds. A hash is kept if its file was untouched for this long: the coarsest clock of common file systems."""
 
-_FORMAT = b"hashes-2"
-_HEAD = len(_FORMAT) + 21
-"""Bytes before the first hash: the format, and how many bytes follow."""
 _BATCH = 2048
 """Files that are hashed at a time."""
 _WHOLE = 1 << 20
@@ -50,46 +46,6 @@ _REFUSED = {
 }
 
 
-class Hashes(Struct):
-    """Hashes of files that were read before, by path: the stamp, and behind it the SHA-256. Kept in `file` (None: not
-    kept)."""
-
-    file: Path | None = None
-    by_path: dict[bytes, bytes] = field(default_factory=dict)
-
-    @classmethod
-    def load(cls, file: Path) -> Hashes:
-        """What `save` kept; nothing where it cannot be read."""
-        try:
-            content = file.read_bytes()
-        except OSError:
-            return cls(file)
-        head, _, length = content[:_HEAD].partition(b" ")
-        if head != _FORMAT or length != b"%019d\n" % (len(content) - _HEAD):
-            return cls(file)
-        by_path = {}
-        place = _HEAD
-        while place < len(content):
-            begin = place + 2
-            end = begin + int.from_bytes(content[place:begin], "little")
-            place = end + STAMP_BYTES + 32
-            by_path[content[begin:end]] = content[end:place]
-        return cls(file, by_path if place == len(content) else {})
-
-    def save(self) -> None:
-        """Keep the hashes. A cache that cannot be written is ignored."""
-        if self.file is None:
-            return
-        content = bytearray(_HEAD)
-        for path, known in self.by_path.items():
-            content += len(path).to_bytes(2, "little") + path + known
-        content[:_HEAD] = b"%b %019d\n" % (_FORMAT, len(content) - _HEAD)
-        try:
-            write_whole(self.file, bytes(content))
-        except (OSError, SourceError):
-            return
-
-
 class _File(NamedTuple):
     """A file that is to be hashed: `kind` file or executable, `closed` as in its entry."""
 
@@ -101,11 +57,10 @@ class _File(NamedTuple):
 
 
 class _Listing(Struct):
-    """What is found in a folder. known: hashes of before; settled: those of them that are still right, which leave
-    `known`, and new ones."""
+    """What is found in a folder. kept: how many of the hashes of before are still right."""
 
-    known: dict[bytes, bytes]
-    settled: dict[bytes, bytes] = field(default_factory=dict)
+    hashes: Hashes
+    kept: int = 0
     entries: Gathering = field(default_factory=Gathering)
     files: list[_File] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
@@ -113,10 +68,11 @@ class _Listing(Struct):
 
     def take(self, file: _File) -> None:
         """Take a file's hash from what is known, or note that it is to be hashed."""
-        known = self.known.pop(file.path, b"")
-        if known.startswith(file.stamp):
-            self.settled[file.path] = known
-            self.entries[file.path] = Entry(file.kind, file.size, known[STAMP_BYTES:].hex(), file.closed)
+        content = self.hashes.get(file.path, file.stamp)
+        if content:
+            self.kept += 1
+            self.hashes.add(file.path, file.stamp, content)
+            self.entries[file.path] = Entry(file.kind, file.size, content, file.closed)
         else:
             self.files.append(file)
 
@@ -132,30 +88,29 @@ def scan(
 ) -> Manifest:
     """The manifest of a folder, without what is excluded.
 
+    hashes     of before; when this returns, of now
     sums       where those of large files are kept
     as_it_is   it is a person's own folder: private files stay private, and `.git` at its top is left out. Files made by
                git or a build have the modes that the umask left, so of them only execute bits count
 
     SourceError names everything that can be neither read nor sent (sockets, FIFOs, devices) at once.
     """
-    hashes = hashes or Hashes()
+    hashes = Hashes() if hashes is None else hashes
     began = time.time_ns()
-    listing = _Listing(hashes.by_path)
+    listing = _Listing(hashes)
     top = os.path.join(os.fsencode(folder), b"")
     _list(top, b"", listing, excluded, cancel, skip=b".git" if as_it_is else b"", modes=as_it_is)
-    settled = listing.settled
-    kept = len(settled)
     for path, stamp, entry, problem in _hash_all(top, listing.files, sums, cancel):
         if problem:
             listing.unreadable.append(problem)
             continue
         listing.entries[path] = entry
         if touched(stamp) < began - SETTLED:
-            settled[path] = stamp + bytes.fromhex(entry.content)
+            hashes.add(path, stamp, entry.content)
     _complain(folder, listing)
-    others = bool(hashes.by_path) or len(settled) != kept
-    hashes.by_path = settled
-    if others:
+    before = len(hashes)
+    hashes.settle()
+    if not listing.kept == before == len(hashes):
         hashes.save()
     return listing.entries.manifest()
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-import struct
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -15,27 +14,8 @@ from core.errors import SourceError
 from core.jobs import Cancel
 from core.manifest import Manifest
 from core.source.coming import Coming
+from core.source.hashes import Hashes, stamp_of
 from core.text import show_path
-
-Stamp = bytes
-"""Size in bytes, mtime and ctime in nanoseconds, inode, device: another disk may be mounted in the same place."""
-
-_STAMP = struct.Struct("<QqqQQ")
-_MOST = (1 << 64) - 1
-
-
-def stamp_of(facts: os.stat_result) -> Stamp:
-    """What changes when a file's content does: STAMP_BYTES bytes."""
-    return _STAMP.pack(facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, facts.st_ino & _MOST, facts.st_dev & _MOST)
-
-
-def touched(stamp: Stamp) -> int:
-    """When a file was changed last, by either of its times, in nanoseconds since the epoch."""
-    times: tuple[int, ...] = _STAMP.unpack(stamp)[1:3]
-    return max(times)
-
-
-STAMP_BYTES = _STAMP.size
 
 
 class Contents(Protocol):
@@ -66,8 +46,8 @@ class Tree(Struct, frozen=True, dict=True):
     mtime      of all entries on the servers, likewise; None: each file's own
     stable     the files are in the cache, where nothing changes them. Other files may change: their size and SHA-256
                are compared while they are sent
-    stamps     of files that may change, with more behind each: while its stamp is the same, a file is as it was hashed;
-               files touched lately have none
+    hashes     of files that may change: while its stamp is the same, a file is as it was hashed; files touched lately
+               have none
     reused     when the reused build was made, likewise; 0.0 for a new build
     """
 
@@ -83,7 +63,7 @@ class Tree(Struct, frozen=True, dict=True):
     stable: bool = False
     contents: Contents | None = None
     reused: float = 0.0
-    stamps: Mapping[bytes, bytes] = field(default_factory=dict)
+    hashes: Hashes = field(default_factory=Hashes)
 
     def fetch(self, paths: Collection[bytes], cancel: Cancel) -> None:
         """Have the files of these paths at hand, before they are opened. SourceError where they cannot be had."""
@@ -113,7 +93,7 @@ class Tree(Struct, frozen=True, dict=True):
 
     def is_hashed(self, path: bytes, facts: os.stat_result) -> bool:
         """Whether an open file's facts say that its content is what the manifest says, so that it need not be read."""
-        return self.stable or self.stamps.get(path, b"").startswith(stamp_of(facts))
+        return self.stable or self.hashes.get(path, stamp_of(facts)) != ""
 
     @property
     def check(self) -> Callable[[bytes, os.stat_result], bool] | None:

@@ -15,10 +15,13 @@ from core.errors import Cancelled, SourceError
 from core.jobs import Cancel
 from core.manifest import EXECUTABLE, Manifest
 from core.source import folder as hashing
-from core.source.folder import Hashes, scan
+from core.source import hashes as kept_hashes
+from core.source.folder import scan
+from core.source.hashes import Hashes, stamp_of
 from tests.projects import Files, write_files
 
 LONG_AGO = 1_000_000_000
+HASHES = b"hashes-3" + sys.byteorder[:1].encode() + b" %019d\n"
 
 
 def sha256(content: bytes) -> str:
@@ -121,7 +124,7 @@ def test_the_same_size_and_mtime_do_not_hide_a_change(tmp_path: Path) -> None:
 def test_a_file_written_just_now_is_not_trusted_to_stay(tmp_path: Path) -> None:
     hashes = Hashes(tmp_path / "hashes")
     scan(folder_of(tmp_path, {"a": "one"}), Cancel(), hashes=hashes)
-    assert hashes.by_path == {}
+    assert not len(hashes)
 
 
 @pytest.mark.parametrize(
@@ -131,10 +134,11 @@ def test_a_file_written_just_now_is_not_trusted_to_stay(tmp_path: Path) -> None:
         b'{"a": [1,2,3,4,5,"x"]}',
         b"\xff\xfe",
         b"hashes-2 %019d\n" % 0,
-        b"hashes-2 %019d\n" % 5 + b"\x01\x00a--",
-        b"hashes-2 %019d\n" % 75 + b"\x01\x00a" + bytes(71),
-        b"hashes-2 %019d\n" % 74 + b"\x01\x00a" + bytes(71),
-        b"hashes-2 %019d\n" % 2 + b"\xff\xff",
+        HASHES % 0,
+        HASHES % 5 + b"\x01\x00a--",
+        HASHES % 84 + bytes(83),
+        HASHES % 85 + bytes(85),
+        HASHES % 84 + bytes(8) + b"\xff\xff\xff\xff" + bytes(72),
     ],
 )
 def test_spoilt_hashes_are_passed_over(tmp_path: Path, spoilt: bytes) -> None:
@@ -150,11 +154,24 @@ def test_hashes_are_kept_as_they_are_and_cut_ones_are_none(tmp_path: Path, name:
     scan_again(folder)
     file = tmp_path / "hashes"
     content = file.read_bytes()
-    assert set(Hashes.load(file).by_path) == {name, b"d/" + name}
-    for length in (0, 20, 28, 29, 30, len(content) - 1):
+    kept = Hashes.load(file)
+    for path in (name, b"d/" + name):
+        facts = os.stat(os.path.join(os.fsencode(folder), path))
+        assert kept.get(path, stamp_of(facts)) == sha256(b"" if path.startswith(b"d/") else b"one")
+        assert not kept.get(path + b"?", stamp_of(facts))
+    for length in (0, 20, 29, 30, 31, len(content) - 84, len(content) - 1):
         file.write_bytes(content[:length])
-        assert not Hashes.load(file).by_path
+        assert not len(Hashes.load(file))
     assert scan_again(folder).files == 2 and file.read_bytes() == content
+
+
+@pytest.mark.usefixtures("settled")
+def test_paths_of_the_same_sums_are_told_apart(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(kept_hashes, "_key", lambda path: 7)
+    folder = folder_of(tmp_path, {f"f{number}": f"content {number}" for number in range(30)})
+    first = scan_again(folder)
+    monkeypatch.setattr(hashing, "_hash_all", lambda top, files, sums, cancel: iter([] if not files else [1 / 0]))
+    assert scan_again(folder) == first
 
 
 def test_a_cancel_stops_the_hashing(tmp_path: Path) -> None:

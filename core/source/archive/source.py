@@ -21,12 +21,13 @@ from core.source.archive.unpacking import links_out, refuse, unpack
 from core.source.build import build, commands, turnout_variables
 from core.source.folder import SETTLED, part_of, scan
 from core.source.git.export_cache import FILES, About, Export, finish, load, stamped
+from core.source.hashes import stamp_of
 from core.source.kinds import Introduction, Unversioned, place
 from core.source.making import Making
 from core.source.selection import selected
 from core.source.store import discard, make_folder, making
 from core.source.sums import KeptSums
-from core.source.tree import Tree, stamp_of
+from core.source.tree import Tree
 from core.version import VERSION
 
 
