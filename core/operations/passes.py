@@ -117,8 +117,11 @@ class Pass:
                 line.more.wait()
             line.idle = False
             if line.waiting:
-                self._room.notify()
-                return line.waiting.popleft()
+                was_full = line.full
+                chunk = line.waiting.popleft()
+                if was_full and not self._full():
+                    self._room.notify()
+                return chunk
             if line.error is not None:
                 raise line.error.again()  # each says its own server
             return None
@@ -133,6 +136,10 @@ class Pass:
         with self._lock:
             self._lines.pop(taker, None)
             self._room.notify()
+
+    def _full(self) -> list[_Line]:
+        """Those that have enough to do."""
+        return [line for line in self._lines.values() if line.full]
 
     def _run(self) -> None:
         error: TurnoutError | None = None
@@ -168,7 +175,7 @@ class Pass:
 
     def _wait_for_room(self) -> None:
         """Wait for those that have enough to do, and leave behind who holds the others up."""
-        while full := [line for line in self._lines.values() if line.full]:
+        while full := self._full():
             begun = time.monotonic()
             idle = any(line.idle for line in self._lines.values())
             self._room.wait(_LOOK)
