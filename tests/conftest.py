@@ -237,8 +237,8 @@ def proxy(
     """Put a network to break in front of a destination: the proxy, and the destination seen through it."""
     with ExitStack() as stack:
 
-        def make(place: Destination, delay: float = 0.0) -> tuple[Proxy, Destination]:
-            between = stack.enter_context(Proxy(place.port, place.host, delay))
+        def make(place: Destination, delay: float = 0.0, rate: float = 0.0) -> tuple[Proxy, Destination]:
+            between = stack.enter_context(Proxy(place.port, place.host, delay, rate))
             return between, announce(dataclasses.replace(place, alias=f"{place.alias}-far", port=between.port))
 
         yield make

@@ -76,10 +76,13 @@ class FanOut:
         try:
             while following is not None:
                 current, following = following, None
-                while (chunk := current.take(taker)) is not None:
-                    yield chunk
+                while True:
+                    chunk = current.take(taker)
                     if following is None and (place := current.left(taker)):
                         following = self._pass(taker, place)
+                    if chunk is None:
+                        break
+                    yield chunk
                 current.leave(taker)
         finally:
             self.leave(taker)

@@ -49,7 +49,7 @@ class _Line(Struct):
     begins    where in the stream it begins to take
     more      tells it that there is something for it
     held_up   seconds for which others waited for it
-    idle      whether it waits for a chunk
+    idle      since when it waits for a chunk; 0.0: it does not
     left      where it goes on elsewhere, once it took what waits: it was left behind
     error     why it gets no more
     """
@@ -58,7 +58,7 @@ class _Line(Struct):
     more: threading.Condition
     waiting: deque[Chunk] = field(default_factory=deque)
     held_up: float = 0.0
-    idle: bool = False
+    idle: float = 0.0
     left: Place | None = None
     error: TurnoutError | None = None
 
@@ -112,10 +112,10 @@ class Pass:
         """
         with self._lock:
             line = self._lines[taker]
-            line.idle = True
+            line.idle = time.monotonic()
             while not line.waiting and line.left is None and line.error is None and not self._ended:
                 line.more.wait()
-            line.idle = False
+            line.idle = 0.0
             if line.waiting:
                 was_full = line.full
                 chunk = line.waiting.popleft()
@@ -177,12 +177,14 @@ class Pass:
         """Wait for those that have enough to do, and leave behind who holds the others up."""
         while full := self._full():
             begun = time.monotonic()
-            idle = any(line.idle for line in self._lines.values())
             self._room.wait(_LOOK)
             now = time.monotonic()
-            for line in full if idle else ():
-                line.held_up += now - begun
-                if is_too_slow(line.held_up, now - self._begun) and line.full and self._may_leave():
+            idle = [line.idle for line in self._lines.values() if line.idle]
+            waited = now - max(begun, min(idle)) if idle else 0.0
+            for line in full:
+                if not line.idle:
+                    line.held_up += waited
+                if is_too_slow(line.held_up, now - self._begun) and self._may_leave():
                     line.left = self._given
                     line.more.notify()
 

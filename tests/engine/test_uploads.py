@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import threading
 
 import pytest
 
 from core.events import UploadProgress
 from core.jobs import Job
-from core.operations import fan_out
+from core.operations import fan_out, passes
 from tests.servers import need
 from tests.waiting import until
 
@@ -68,3 +69,28 @@ def test_a_server_that_stands_still_holds_nobody_up(servers, proxy, project_fact
         for path, content in files.items():
             raw = content.encode() if isinstance(content, str) else content
             assert (place.files / "current" / path).read_bytes() == raw
+
+
+@pytest.mark.parametrize("zstd", [True, False], ids=["zstd", "as it is"])
+def test_servers_of_unlike_speed_get_the_same(servers, proxy, project_factory, engine, zstd, monkeypatch):
+    """They are left behind at once here, one after the other, and come and go on at different places."""
+    monkeypatch.setattr(passes, "PATIENCE", 0.01)
+    monkeypatch.setattr(passes, "SHARE", 0.0)
+    begun, start = [], passes.Pass.start
+    monkeypatch.setattr(passes.Pass, "start", lambda one, on_end: (begun.append(one), start(one, on_end)))
+    if zstd:
+        need("zstd")
+    else:
+        monkeypatch.setattr(fan_out, "has_zstd", lambda: False)
+        monkeypatch.setattr(fan_out, "COMPRESS_RTT", 3600.0)
+    places = servers(6)
+    far = [proxy(place, rate=rate)[1] for place, rate in zip(places, (0, 16e6, 8e6, 6e6, 4e6, 0), strict=True)]
+    noise = [os.urandom(60_000) for _ in range(100)]
+    files = {f"data/{number}": raw + raw.hex().encode() for number, raw in enumerate(noise)}
+    operator = engine(project_factory(far, files=files))
+    operator.deploy(tag="one")
+    for place in places:
+        for path, content in files.items():
+            assert (place.files / "current" / path).read_bytes() == content
+    assert len(begun) > 1
+    until(lambda: not [thread for thread in threading.enumerate() if thread.name == "pass"], "the end of all passes")

@@ -12,7 +12,7 @@ from tests.engine.driving import at_rest
 from tests.faults.rolling import PHASES, Rolling, seeded
 from tests.waiting import until
 
-SAMPLE = 30
+SAMPLE = 12
 """Kills in every run of the tests; the soak has hundreds."""
 STEPS = ("drain", "switch", "after-switch", "check", "return")
 

@@ -78,7 +78,9 @@ def test_who_stands_still_holds_nobody_up_and_gets_the_same(packing: str, at: in
     go_on.set()
     assert takers[1].ended()
     wanted = whole(packing)
-    assert all(taker.got == wanted and not taker.error for taker in takers)
+    assert not [taker.error for taker in takers if taker.error]
+    assert [len(taker.got) for taker in takers] == [len(wanted)] * len(takers)
+    assert all(taker.got == wanted for taker in takers)
 
 
 def test_who_never_comes_holds_nobody_up(impatient) -> None:
@@ -99,7 +101,8 @@ def test_all_get_the_same_however_they_take_turns(packing: str, monkeypatch) -> 
     for name in reversed(names):
         for halt in halts[name].values():
             halt.set()
-    assert all(taker.ended() and not taker.error for taker in takers)
+    assert all(taker.ended() for taker in takers)
+    assert not [taker.error for taker in takers if taker.error]
     assert all(taker.got == wanted for taker in takers)
 
 
