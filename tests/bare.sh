@@ -16,7 +16,7 @@ hide() {
     done
 }
 for name in sshd dropbear dropbearkey nginx busybox tmux rsync zstd fish zsh \
-    ssh ssh-keygen ssh-keyscan openssl ps shellcheck sudo curl wget chromium node nodejs php-fpm php-fpm8.2 groff man; do
+    ssh ssh-keygen ssh-keyscan openssl ps shellcheck sudo curl wget wget2 chromium node nodejs php-fpm php-fpm8.2 groff man; do
     hide "$name"
 done
 rm "$nothing"

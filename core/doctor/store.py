@@ -16,7 +16,7 @@ from core.doctor.finding import OK, WARNING, Finding
 from core.errors import ConfigError, ServerError, StoreError, TurnoutError
 from core.jobs import Cancel
 from core.manifest import Manifest
-from core.planner.stored import incapable
+from core.planner.stored import fetcher, incapable
 from core.records import ServerState
 from core.remote.held import Fetch, Held
 from core.store import catalog
@@ -25,12 +25,18 @@ from core.store.packs import contents_of
 from core.text import clean
 
 _REMEDIES = (
-    (r"curl: \((5|6)\)|unable to resolve", "the server's DNS has to know that name"),
-    (r"curl: \((7|28|52|56)\)|failed: |status 4|nothing came", "let the server reach it: firewall, routes, a proxy"),
-    (r"curl: \((35|51|58|60|77|83)\)|status 5", "install or renew the CA certificates there (ca-certificates)"),
+    (r"curl: \((5|6)\)|unable to resolve|Failed to resolve", "the server's DNS has to know that name"),
+    (
+        r"curl: \((35|51|58|60|77|83)\)|status 5|[Cc]ertificate",
+        "install or renew the CA certificates there (ca-certificates)",
+    ),
+    (
+        r"curl: \((7|28|52|56)\)|failed: |status 4|Failed to|broke off|nothing came",
+        "let the server reach it: firewall, routes, a proxy",
+    ),
     (r"\b40[0-9]\b", "compare the clock of this machine with the store's, and what the key may do; see `expires`"),
 )
-"""What helps, by what curl and wget say (their exit statuses)."""
+"""What helps, by what curl, wget and wget2 say (their exit statuses)."""
 
 
 def store(held: Held, project: Project, state: ServerState, manifest: Manifest, stream: bytes) -> Iterator[Finding]:
@@ -73,7 +79,7 @@ def store(held: Held, project: Project, state: ServerState, manifest: Manifest, 
 def _there(held: Held, state: ServerState, objects: Objects, key: str, pack: bytes, manifest: Manifest) -> Finding:
     """What comes of it when the server fetches."""
     if why := incapable(state):
-        hint = "install curl, or GNU wget" if "curl" in why else "install tar, gzip and coreutils"
+        hint = "install curl (GNU wget and wget2 do as well)" if "curl" in why else "install tar, gzip and coreutils"
         return Finding("store", WARNING, f"the server {why}, so its files are sent from here", hint)
     address = objects.address(key)
     request = Fetch(
@@ -90,9 +96,9 @@ def _there(held: Held, state: ServerState, objects: Objects, key: str, pack: byt
         origin = f"{place.scheme}://{place.netloc}"
         text = f"the server cannot fetch from {origin}, so its files are sent from here: {_line(error)}"
         return Finding("store", WARNING, text, remedy(error.detail, place.hostname or ""))
-    with_ = "curl" if "curl" in state.features else "wget"
     took = time.monotonic() - began
-    return Finding("store", OK, f"{objects.place}: the server fetches with {with_}; a tiny pack took {took:.1f} s")
+    said = f"the server fetches with {fetcher(state)}; a tiny pack took {took:.1f} s"
+    return Finding("store", OK, f"{objects.place}: {said}")
 
 
 def remedy(said: str, host: str) -> str:

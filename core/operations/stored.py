@@ -35,7 +35,7 @@ TRIES = 3
 """How often a server tries to fetch a pack: the address may have run out, or the connection broken off."""
 _REFUSED = re.compile(r"\b40[013]\b")
 _SILENT = "nothing came from the store"
-_BROKEN = re.compile(rf"curl: \((18|28|52|55|56|92)\)|wget ended with status 4|{_SILENT}")
+_BROKEN = re.compile(rf"curl: \((18|28|52|55|56|92)\)|wget ended with status 4|wget2 broke off|{_SILENT}")
 
 
 def with_store(project: Project, prepared: Prepared, states: Mapping[str, ServerState], cancel: Cancel) -> Prepared:

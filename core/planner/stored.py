@@ -12,7 +12,9 @@ from core.records import ServerState
 from core.text import count, size, some
 
 NEEDED = ("tar", "gzip", "sha256sum")
-"""What a server needs to take a pack, beside curl or wget."""
+"""What a server needs to take a pack, beside one of FETCHERS."""
+FETCHERS = ("curl", "wget", "wget2")
+"""What reads the address of a pack, which is a secret, on its input; a server says which one it uses."""
 WORTH = 4
 """A server fetches a whole tree only where that is at most so many times what it lacks of it."""
 NAMED = 3
@@ -30,7 +32,16 @@ def incapable(state: ServerState) -> str:
     lacking = [program for program in NEEDED if program not in state.features]
     if lacking:
         return f"has no {', '.join(lacking)}"
-    return "" if {"curl", "wget"} & state.features else "has neither curl nor wget"
+    if fetcher(state):
+        return ""
+    if "other-wget" in state.features:
+        return "has no curl, and its wget would show the address of the pack to every user there"
+    return "has neither curl nor wget"
+
+
+def fetcher(state: ServerState) -> str:
+    """What a server fetches with; "" where it has nothing for that."""
+    return next((name for name in FETCHERS if name in state.features), "")
 
 
 def worth_asking(plan: Plan, saves: int) -> bool:

@@ -11,7 +11,7 @@ from core.records import Disk
 from core.records.server import USUAL_BLOCK
 from core.text import clean
 
-FEATURES = frozenset({"zstd", "gzip", "sha256sum", "shasum", "comm", "tar", "curl", "wget"})
+FEATURES = frozenset({"zstd", "gzip", "sha256sum", "shasum", "comm", "tar", "curl", "wget", "wget2", "other-wget"})
 """What a server may say that it has."""
 BLOCKS = range(512, (64 << 10) + 1)
 """Bytes of a block that are what the smallest file occupies."""

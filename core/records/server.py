@@ -178,7 +178,8 @@ class ServerState(Struct, frozen=True, kw_only=True, dict=True):
     cache_seen    it was looked at; else all of this says nothing
     cache_bytes, cache_entries   what a deploy-cache that no manifest tells of occupies on disk, and holds
     clock         the server's time in seconds since the epoch, and when we read it: clock_skew is the difference
-    features      what the server has: reflink, zstd, gzip, sha256sum, comm, tar, curl, wget; writable (the root)
+    features      what the server has: reflink, zstd, gzip, sha256sum, comm, tar; what fetches from a store, one of
+                  curl, wget, wget2 and other-wget (inspect.sh); writable (the root)
     journal       its last lines, oldest first
     transitions   lines of the last operation that was carried out there, and of those since that have no end
     shared_missing, shared_dangling   shared paths that are not in `shared/`, and dangling links there

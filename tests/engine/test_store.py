@@ -393,12 +393,22 @@ def test_a_server_that_cannot_reach_the_store_is_sent_its_files(
     assert len(secrets) >= 2 and not [secret for secret in secrets for text in texts if secret in text]
 
 
-@pytest.fixture
-def place_lacking(running, tmp_path, announce, monkeypatch):
-    """Gives a server on which these programs are not found."""
+FETCHERS = {
+    "curl": {"curl": "curl", "wget": "wget"},
+    "wget": {"wget": "wget"},
+    "wget2": {"wget2": "wget2"},
+    "wget2-as-wget": {"wget": "wget2"},
+}
+"""What a server fetches with: the program of each name that it has."""
 
-    def make(*names):
-        monkeypatch.setattr(launch, "SYSTEM_PATH", str(_programs_without(tmp_path, *names)))
+
+@pytest.fixture
+def place_with(running, tmp_path, announce, monkeypatch):
+    """Gives a server on which these fetchers are found, and no others."""
+
+    def make(fetchers):
+        found = {name: need(program) for name, program in fetchers.items()}
+        monkeypatch.setattr(launch, "SYSTEM_PATH", str(_programs_with(tmp_path, found)))
         monkeypatch.setattr(
             launch, "_OURS", launch._OURS.replace("/usr/bin:/bin:/usr/sbin:/sbin:$PATH", launch.SYSTEM_PATH)
         )
@@ -407,52 +417,98 @@ def place_lacking(running, tmp_path, announce, monkeypatch):
     return make
 
 
-@pytest.mark.parametrize("lacking", [(), ("curl",)], ids=["curl", "wget"])
-def test_a_slow_store_is_waited_for_and_no_process_has_its_address(
-    place_lacking, lacking, between, seaweed, folder, project_factory, engine
+@pytest.mark.parametrize("fetcher", FETCHERS)
+def test_a_slow_store_is_waited_for_and_neither_a_process_nor_a_file_has_its_address(
+    place_with, fetcher, between, seaweed, folder, project_factory, engine
 ):
-    place, lines = place_lacking(*lacking), []
+    place, lines, open_files = place_with(FETCHERS[fetcher]), [], []
 
     def look():
         for process in Path("/proc").glob("[0-9]*"):
             with suppress(OSError):
                 lines.append((process / "cmdline").read_bytes())
+        for path in (place.files / ".turnout").rglob("*"):
+            with suppress(OSError):
+                if path.is_file() and path.stat().st_mode & 0o077 and b"X-Amz" in path.read_bytes():
+                    open_files.append(path)
 
     between.fate, between.meanwhile = staticmethod(lambda number: "slow"), staticmethod(look)
     operator = engine(project_factory([place], FILES, extra=seaweed.table(folder, endpoint=between.endpoint)))
     operator.deploy(tag="r1")
     assert live(place) == "r1" and not warnings(operator) and len(between.asked) == 1
-    assert any(b"wget" in line if lacking else b"curl" in line for line in lines)
-    assert not [line for line in lines if b"X-Amz" in line]
+    assert any(fetcher.partition("-")[0].encode() in line for line in lines)
+    assert not [line for line in lines if b"X-Amz" in line] and not open_files
     at_rest([place])
 
 
-@pytest.mark.parametrize("lacking", [("curl",), ("curl", "wget")], ids=["wget-only", "neither"])
-def test_a_server_without_curl_takes_wget_and_without_both_is_named_in_the_plan(
-    place_lacking, lacking, between, seaweed, folder, project_factory, engine
+@pytest.mark.parametrize("fetcher", FETCHERS)
+def test_whatever_a_server_fetches_with_goes_on_where_it_broke_off(
+    place_with, fetcher, between, seaweed, folder, project_factory, engine
 ):
-    place = place_lacking(*lacking)
+    """The address is refused in between: then what has come stays."""
+    place = place_with(FETCHERS[fetcher])
+    between.fate = staticmethod(lambda number: ("half", "403", "")[number - 1])
+    operator = engine(project_factory([place], FILES, extra=seaweed.table(folder, endpoint=between.endpoint)))
+    operator.deploy(tag="r1")
+    assert live(place) == "r1" and not warnings(operator), warnings(operator)
+    first, second, third = (asked.partition(" ")[2] for asked in between.asked)
+    assert first in ("", "bytes=0-") and second == third > "bytes=1", between.asked
+    told = [text for text in notes(operator) if "trying again" in text]
+    assert len(told) == 2 and "403" in told[1], told
+    at_rest([place])
+
+
+@pytest.mark.parametrize("fetcher", FETCHERS)
+def test_a_server_that_may_not_read_the_store_says_so_whatever_it_fetches_with(
+    place_with, fetcher, between, seaweed, folder, project_factory, engine
+):
+    place = place_with(FETCHERS[fetcher])
+    between.fate = staticmethod(lambda number: "403")
+    operator = engine(project_factory([place], FILES, extra=seaweed.table(folder, endpoint=between.endpoint)))
+    operator.deploy(tag="r1")
+    (warning,) = warnings(operator)
+    assert "403" in warning and warning.endswith("its files are sent from here") and "X-Amz" not in warning
+    assert live(place) == "r1" and len(between.asked) == 3
+    at_rest([place])
+
+
+@pytest.mark.parametrize("fetcher", FETCHERS)
+def test_doctor_says_what_a_server_fetches_with(place_with, fetcher, seaweed, folder, project_factory, engine):
+    operator = engine(project_factory([place_with(FETCHERS[fetcher])], SMALL, extra=seaweed.table(folder)))
+    ((said,),) = ([each for each in found if each.topic == "store"] for found in examine(operator.fleet).values())
+    assert said.level == OK and f"the server fetches with {fetcher.partition('-')[0]};" in said.text, said
+
+
+@pytest.mark.parametrize(
+    ("fetchers", "why"),
+    [
+        ({}, "has neither curl nor wget"),
+        ({"wget": "busybox"}, "has no curl, and its wget would show the address of the pack to every user there"),
+    ],
+    ids=["none", "busybox"],
+)
+def test_a_server_that_cannot_fetch_is_named_in_the_plan_with_the_reason(
+    place_with, fetchers, why, between, seaweed, folder, project_factory, engine
+):
+    place = place_with(fetchers)
     operator = engine(project_factory([place], FILES, extra=seaweed.table(folder, endpoint=between.endpoint)))
     plan = operator.plan(DeployRequest(tag="r1"))
+    assert f"web {why}, so the files are sent from here" in plan.warnings
     operator.deploy(tag="r1")
-    assert live(place) == "r1"
-    if "wget" in lacking:
-        assert "web has neither curl nor wget, so the files are sent from here" in plan.warnings
-        assert between.asked == []
-    else:
-        assert not warnings(operator), warnings(operator)
-        assert between.asked == ["Wget"]
+    assert live(place) == "r1" and between.asked == [] and not warnings(operator)
     ((said,),) = ([each for each in found if each.topic == "store"] for found in examine(operator.fleet).values())
-    assert ("the server fetches with wget" if "wget" not in lacking else "has neither curl nor wget") in said.text, said
+    assert said.level == WARNING and why in said.text and "install curl" in said.hint, said
 
 
-def _programs_without(folder, *names):
-    """A folder with links to all programs but these."""
+def _programs_with(folder, fetchers):
+    """A folder with links to all programs of this machine, but of what fetches only to these."""
     programs = folder / "programs"
     programs.mkdir()
+    for name, path in fetchers.items():
+        os.symlink(path, programs / name)
     for top in ("/usr/bin", "/bin", "/usr/sbin", "/sbin"):
         for entry in os.scandir(top):
-            if entry.name not in names and not os.path.lexists(programs / entry.name):
+            if entry.name not in ("curl", "wget", "wget2") and not os.path.lexists(programs / entry.name):
                 os.symlink(entry.path, programs / entry.name)
     return programs
 
@@ -470,15 +526,15 @@ def impatient(monkeypatch):
 
 
 @pytest.mark.usefixtures("impatient")
-@pytest.mark.parametrize("lacking", [(), ("curl",)], ids=["curl", "wget"])
+@pytest.mark.parametrize("fetcher", FETCHERS)
 @pytest.mark.parametrize(
     "fates", [("stall", ""), ("stall", "nothing"), ("nothing",)], ids=["once", "always", "at-once"]
 )
 def test_a_server_that_hears_nothing_from_the_store_goes_on_or_gets_its_files_from_here(
-    place_lacking, lacking, fates, between, seaweed, folder, project_factory, engine
+    place_with, fetcher, fates, between, seaweed, folder, project_factory, engine
 ):
     """It goes on where the store had stopped. If nothing more comes then, it does not wait a third time."""
-    place = place_lacking(*lacking)
+    place = place_with(FETCHERS[fetcher])
     between.fate = staticmethod(lambda number: fates[number - 1])
     operator = engine(project_factory([place], FILES, extra=seaweed.table(folder, endpoint=between.endpoint)))
     operator.deploy(tag="r1")

@@ -310,8 +310,28 @@ leftovers() {
 
 # sets: tool
 features() {
-  for tool in zstd gzip sha256sum shasum comm tar curl wget; do
+  for tool in zstd gzip sha256sum shasum comm tar; do
     ! command -v "$tool" > /dev/null 2>&1 || say "feature $tool"
+  done
+  find_fetcher
+  [ -z "$fetcher" ] || say "feature $fetcher"
+}
+
+# find_fetcher: what can fetch from an address that it reads on its input, in `fetcher`: curl, wget (GNU's) or wget2, with
+# its name in `wget`, because wget2 may be called wget. `other-wget`: one that takes addresses only as words, which all
+# users of the machine see, as BusyBox's does. Only a wget itself says which one it is: it is asked where there is no curl.
+# sets: fetcher wget
+find_fetcher() {
+  fetcher=curl
+  ! command -v curl > /dev/null 2>&1 || return 0
+  fetcher=
+  for wget in wget wget2; do
+    command -v "$wget" > /dev/null 2>&1 || continue
+    case $(HOME=/dev/null "$wget" --version < /dev/null 2>&1) in
+      *'GNU Wget2 '*) fetcher=wget2; return ;;
+      *'GNU Wget '*) fetcher=wget; return ;;
+      *) fetcher=other-wget ;;
+    esac
   done
 }
 

@@ -96,27 +96,20 @@ unclear_records() {
 } 2> /dev/null
 
 # download ADDRESS BYTES: fetch the pack, or the rest of it. No more than BYTES: what comes from elsewhere may never end.
-# sets: had child fetcher status
+# sets: had child status what
 download() {
-  had=0
-  [ ! -f "$pack" ] || had=$(wc -c < "$pack")
-  # shellcheck disable=SC2086  # a number, with blanks around it where wc writes them
-  had=$((had + 0))
+  size_of_pack
   [ "$had" -ne "$2" ] || return 0
   [ "$had" -lt "$2" ] || { rm -f "$pack"; had=0; }
-  # `$!` is the last process of a pipeline. printf is a part of the shell, so no process has the address as a word.
-  if command -v curl > /dev/null 2>&1; then
-    fetcher=curl
-    printf 'url = "%s"\n' "$1" | curl -q -K - -sS -f -C "$had" --proto =http,https --connect-timeout 10 -o "$pack" 2> "$own/incoming/said" &
-  elif command -v wget > /dev/null 2>&1; then
-    fetcher=wget
-    [ "$had" -gt 0 ] || : > "$pack"
-    printf '%s\n' "$1" | wget --no-config -nv -t 1 -T 10 --read-timeout=60 --max-redirect=0 --start-pos="$had" -O - -i - 2> "$own/incoming/said" >> "$pack" &
-  else
-    say "there is neither curl nor wget"
-    exit 6
-  fi
-  child=$!
+  find_fetcher
+  case $fetcher in
+    '') say "there is neither curl nor wget"; exit 6 ;;
+    other-wget) say "there is no curl, and its wget cannot keep the address secret"; exit 6 ;;
+  esac
+  # wget and wget2 write the address into this.
+  rm -f "$own/incoming/said"
+  ( umask 077 && : > "$own/incoming/said" ) || { room; return 1; }
+  fetch_with_"$fetcher" "$1"
   birth "$child"
   [ -z "$born" ] || say "$child $born" >> "$own/lock/upload"
   set -- "$child" "$2"
@@ -128,16 +121,63 @@ download() {
   kill "${child#* }" 2> /dev/null
   wait "${child#* }" 2> /dev/null
   child=
-  [ "$status" -ne 0 ] || { rm -f "$own/incoming/said"; return 0; }
+  size_of_pack
+  # wget2 ends with 0 also where nothing came; of others the pack itself tells.
+  [ "$status" -ne 0 ] || { [ "$fetcher" = wget2 ] && [ "$had" -ne "$2" ]; } || { rm -f "$own/incoming/said"; return 0; }
   if [ -s "$own/incoming/watched" ]; then cat "$own/incoming/watched"
+  elif [ "$had" -gt "$2" ]; then say "the store sends more than the pack has"
   else
-    # wget writes the address before what went wrong.
-    sed -n 's/.*\(curl: ([0-9]*) .*\)/\1/p; s/.*\(ERROR [0-9]*: .*\)/wget: \1/p; s/.*\(failed: .*\)/wget: \1/p; s/.*\(unable to .*\)/wget: \1/p; s/.*\(unrecognized option.*\)/wget: \1/p' "$own/incoming/said" | head -n 3
-    say "$fetcher ended with status $status"
+    what=$(what_was_said < "$own/incoming/said" | head -n 3)
+    [ -z "$what" ] || say "$what"
+    if [ "$fetcher" != wget2 ]; then say "$fetcher ended with status $status"
+    elif [ -z "$what" ]; then say "wget2 broke off after $had of $2 bytes"
+    fi
   fi
   rm -f "$own/incoming/said"
   room
   return 1
+}
+
+# size_of_pack: in `had`, how much of it is there.
+# sets: had
+size_of_pack() {
+  had=0
+  [ ! -f "$pack" ] || had=$(wc -c < "$pack")
+  # shellcheck disable=SC2086  # a number, with blanks around it where wc writes them
+  had=$((had + 0))
+}
+
+# fetch_with_curl, fetch_with_wget, fetch_with_wget2 ADDRESS: begin to fetch what comes after `had` bytes.
+# `$!` is the last process of a pipeline. printf is a part of the shell, so no process has the address as a word.
+# sets: child
+fetch_with_curl() {
+  printf 'url = "%s"\n' "$1" | curl -q -K - -sS -f -C "$had" --proto =http,https --connect-timeout 10 -o "$pack" 2> "$own/incoming/said" &
+  child=$!
+}
+
+# Before 1.16 it has no --no-config, and takes only a file for settings; nor has it --start-pos.
+# sets: child
+fetch_with_wget() {
+  : > "$own/incoming/wgetrc"
+  printf '%s\n' "$1" | HOME=/dev/null WGETRC=$own/incoming/wgetrc SYSTEM_WGETRC=$own/incoming/wgetrc wget -nv -t 1 -T 10 --read-timeout=60 --max-redirect=0 -c -O "$pack" -i - 2> "$own/incoming/said" &
+  child=$!
+}
+
+# `-c` has it begin at the start with -O, and 1.99 has no --start-pos. With `-i -` it may never end. 1.99 leaves
+# the port out of `Host`, which is signed. It leaves files in the home folder, whatever it is told.
+# sets: child
+fetch_with_wget2() {
+  set -- "$1" "${1#*://}"
+  printf '%s\n' "$1" | HOME=/dev/null "$wget" --no-config --progress=none -o "$own/incoming/said" -t 1 -T 10 --read-timeout=60 --max-redirect=0 --no-compression --no-hsts --no-hpkp --no-ocsp --header="Host: ${2%%/*}" --header="Range: bytes=$had-" -O - -i /dev/stdin 2> /dev/null >> "$pack" &
+  child=$!
+}
+
+# what_was_said: what went wrong, by what curl, wget or wget2 wrote; without the address, which they write, too.
+what_was_said() {
+  sed -n -e 's/.*\(curl: ([0-9]*) .*\)/\1/p' -e "s/.*\(ERROR [0-9]*: .*\)/$fetcher: \1/p" \
+    -e "s/.*\(failed: .*\)/$fetcher: \1/p; s/.*\(unable to .*\)/$fetcher: \1/p; s/.*\(unrecognized option.*\)/$fetcher: \1/p" \
+    -e "s/^\(ERROR: [^?]*\)\$/$fetcher: \1/p; s/^\(Failed to [^?]*\)\$/$fetcher: \1/p" \
+    -e "s/^HTTP \(ERROR \)*response \([345][^[]*\) \[.*/$fetcher: HTTP \2/p"
 }
 
 # look_after PID BYTES: end a fetch that brings nothing for 30 s or more than it should, and say so; say on the agent's
