@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Generic, TypeVar
 
@@ -13,6 +14,7 @@ from core.errors import Cancelled, InternalError, QuestionClosed, TurnoutError, 
 from core.events import Emit, Event, UploadProgress
 from core.questions import Answer, Question, closed
 
+K = TypeVar("K")
 T = TypeVar("T")
 
 
@@ -274,9 +276,10 @@ class Ahead(Generic[T]):
         """Whether `get` would not wait."""
         return not self._thread.is_alive()
 
-    def wait(self) -> None:
-        """Wait for the end, however it ends."""
-        self._thread.join()
+    def wait(self, seconds: float | None = None) -> bool:
+        """Wait for the end, however it ends, at most so long; whether `get` would not wait now."""
+        self._thread.join(seconds)
+        return self.finished
 
     def get(self) -> T:
         """Wait for the result. Raises what the work raised."""
@@ -292,6 +295,34 @@ class Ahead(Generic[T]):
             self._error = error
         except BaseException as error:  # a bug of ours, whatever it is, must reach the operator, not die on a thread
             self._error = fault(error)
+
+
+def several(work: Callable[[K], T], items: Iterable[K], most: int) -> list[T]:
+    """What `work` gives for each item, in their order; up to `most` of them at a time, on daemon threads.
+
+    Raises what it raises for one: no other is begun then, and those under way are waited for.
+    """
+    waiting = deque(enumerate(items))
+    results: dict[int, T] = {}
+
+    def take() -> None:
+        while True:
+            try:
+                number, item = waiting.popleft()
+            except IndexError:
+                return
+            try:
+                results[number] = work(item)
+            except BaseException:
+                waiting.clear()
+                raise
+
+    workers = [Ahead(take) for _ in range(min(most, len(waiting)))]
+    for worker in workers:
+        worker.wait()
+    for worker in workers:
+        worker.get()
+    return [results[number] for number in range(len(results))]
 
 
 def fault(error: BaseException) -> TurnoutError:

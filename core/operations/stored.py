@@ -60,7 +60,9 @@ def _there(project: Project, digest: str, wanted: Collection[str], cancel: Cance
     if not wanted:
         return There()
     objects = objects_of(project)
-    has = {base for base in {"", *wanted} if trees.find_pack(objects, digest, base, cancel)}
+    olds = ["", *sorted({*wanted} - {""})]
+    packs = trees.find_packs(objects, [(digest, old) for old in olds], cancel)
+    has = {old for old, pack in zip(olds, packs, strict=True) if pack}
     return There("" in has, frozenset(has - {""}))
 
 

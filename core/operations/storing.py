@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
@@ -12,16 +12,19 @@ from core.config import Project
 from core.errors import ConnectError, FleetError, StoreError, StoreSilent, TurnoutError
 from core.events import Emit, Note
 from core.fleet import Fleet
-from core.jobs import Cancel
+from core.jobs import Cancel, several
 from core.source import make_tree, source_of
 from core.source.tree import Tree
 from core.store import catalog, trees
-from core.store.catalog import Object, Pack, Pruning, StoredTree
+from core.store.catalog import Object, Pack, Pruning, Pushed, StoredTree
 from core.store.objects import Objects, store_of
 from core.text import size
 
 UNUSED_FOR = 7 * 86400.0
 """Seconds for which a tree that no record names is kept: CI may have pushed it for a deploy that is still to come."""
+
+AT_ONCE = 4
+"""Trees that are read or removed as a whole at the same time: of each, a piece of a pack is in memory."""
 
 
 class Pushing(Struct, frozen=True):
@@ -60,7 +63,7 @@ def push(
 def stored(project: Project, cancel: Cancel, environment: str = "") -> list[StoredTree]:
     """The trees in the store, the newest first; of an environment only where it is named."""
     objects = store_of(project)
-    found = [_tree(objects, digest, items, cancel) for digest, items in _by_tree(objects.list(cancel=cancel)).items()]
+    found = _trees(objects, _by_tree(objects.list(cancel=cancel)), cancel)
     named = [tree for tree in found if not environment or any(each.environment == environment for each in tree.pushed)]
     return sorted(named, key=lambda tree: tree.newest, reverse=True)
 
@@ -73,11 +76,17 @@ def _by_tree(items: Iterable[Object]) -> dict[str, list[Object]]:
     return found
 
 
-def _tree(objects: Objects, digest: str, items: Sequence[Object], cancel: Cancel) -> StoredTree:
-    pushed = []
-    for item in items:
-        if catalog.pushed_in(item.key) and (facts := trees.find_pushed(objects, item.key, cancel)):
-            pushed.append(facts)
+def _trees(objects: Objects, by_tree: Mapping[str, Sequence[Object]], cancel: Cancel) -> list[StoredTree]:
+    """The trees of these objects, with what is said of their pushes."""
+    keys = [item.key for items in by_tree.values() for item in items if catalog.pushed_in(item.key)]
+    said = dict(zip(keys, trees.find_all_pushed(objects, keys, cancel), strict=True))
+    return [
+        _tree(digest, items, [facts for item in items if (facts := said.get(item.key))])
+        for digest, items in by_tree.items()
+    ]
+
+
+def _tree(digest: str, items: Sequence[Object], pushed: Iterable[Pushed]) -> StoredTree:
     return StoredTree(
         digest,
         tuple(sorted(pushed, key=lambda facts: facts.pushed, reverse=True)),
@@ -90,12 +99,15 @@ def _tree(objects: Objects, digest: str, items: Sequence[Object], cancel: Cancel
 def verify(project: Project, emit: Emit, cancel: Cancel) -> dict[str, str]:
     """By digest of each tree in the store: what is wrong with it, "" where nothing is. Every object is read."""
     objects = store_of(project)
-    found: dict[str, str] = {}
-    for digest, items in _by_tree(objects.list(cancel=cancel)).items():
+    by_tree = _by_tree(objects.list(cancel=cancel))
+
+    def look(digest: str) -> str:
         cancel.check()
+        items = by_tree[digest]
         emit(Note(text=f"reading {size(sum(item.bytes for item in items))} of {digest[:12]}"))
-        found[digest] = "; ".join(_faults(objects, digest, items, cancel))
-    return found
+        return "; ".join(_faults(objects, digest, items, cancel))
+
+    return dict(zip(by_tree, several(look, by_tree, AT_ONCE), strict=True))
 
 
 def _faults(objects: Objects, digest: str, items: Sequence[Object], cancel: Cancel) -> list[str]:
@@ -148,23 +160,22 @@ def plan_prune(project: Project, cancel: Cancel, unused_for: float = UNUSED_FOR)
     items = objects.list(cancel=cancel)
     needed = recorded(project, cancel)
     before = time.time() - unused_for
-    gone: list[StoredTree] = []
-    others: list[Object] = []
     by_tree = _by_tree(items)
-    for digest, own in by_tree.items():
-        cancel.check()
-        if digest not in needed and max(item.written for item in own) < before:
-            gone.append(_tree(objects, digest, own, cancel))
-        else:
-            others += _needless(objects, digest, own, before, cancel)
+    stays = [
+        digest
+        for digest, own in by_tree.items()
+        if digest in needed or max(item.written for item in own) >= before
+    ]
+    packs = dict(zip(stays, trees.find_packs(objects, ((digest, "") for digest in stays), cancel), strict=True))
+    gone = _trees(objects, {digest: own for digest, own in by_tree.items() if digest not in packs}, cancel)
+    others = [item for digest in stays for item in _needless(digest, by_tree[digest], packs[digest], before)]
     trials = [item for item in items if item.key.startswith(f"{catalog.TRIALS}/")]
     others += [item for item in [*trials, *objects.left_behind()] if item.written < before]
-    return Pruning(tuple(gone), tuple(others), len(by_tree) - len(gone))
+    return Pruning(tuple(gone), tuple(others), len(stays))
 
 
-def _needless(objects: Objects, digest: str, items: Sequence[Object], before: float, cancel: Cancel) -> list[Object]:
-    """Of a tree that stays: old packs of changes, and old packs that its facts do not name."""
-    pack = trees.find_pack(objects, digest, cancel=cancel)
+def _needless(digest: str, items: Sequence[Object], pack: Pack | None, before: float) -> list[Object]:
+    """Of a tree that stays: old packs of changes, and old packs that its facts, those of `pack`, do not name."""
     named = {catalog.pack_key(digest, pack.id)} if pack else set()
     # Facts that this version cannot read may be of a newer one: which pack they name is unknown.
     known = pack is not None or all(item.key != catalog.facts_key(digest) for item in items)
@@ -183,20 +194,25 @@ def prune(project: Project, planned: Pruning, cancel: Cancel, unused_for: float 
     planned_others = {item.key for item in planned.others}
     others = tuple(item for item in now.others if item.key in planned_others)
     objects = store_of(project)
-    gone: list[StoredTree] = []
-    for tree in now.trees:
+
+    def remove(tree: StoredTree) -> bool:
         cancel.check()
         if tree.digest not in planned_trees or _written_since(objects, tree, cancel):
-            continue
-        # The facts first: nobody is told of a pack that is being removed.
-        objects.remove(sorted(tree.keys, key=_facts_first))
-        gone.append(tree)
-    objects.remove(sorted((item.key for item in others), key=_facts_first))
-    return Pruning(tuple(gone), others, now.kept + len(now.trees) - len(gone))
+            return False
+        _remove(objects, tree.keys)
+        return True
+
+    removed = several(remove, now.trees, AT_ONCE)
+    _remove(objects, [item.key for item in others])
+    gone = tuple(tree for tree, went in zip(now.trees, removed, strict=True) if went)
+    return Pruning(gone, others, now.kept + len(now.trees) - len(gone))
 
 
-def _facts_first(key: str) -> bool:
-    return not key.endswith("/pack.json")
+def _remove(objects: Objects, keys: Sequence[str]) -> None:
+    """Remove objects, facts of packs first: nobody is told of a pack that is being removed."""
+    facts = {key for key in keys if key.endswith("/pack.json")}
+    objects.remove(facts)
+    objects.remove(key for key in keys if key not in facts)
 
 
 def _written_since(objects: Objects, tree: StoredTree, cancel: Cancel) -> bool:

@@ -17,7 +17,7 @@ from urllib.parse import unquote
 from core.config import Project
 from core.config.store import Store
 from core.errors import StoreError, StoreSilent, UsageError
-from core.jobs import Ahead, Cancel
+from core.jobs import Ahead, Cancel, several
 from core.pending import whole
 from core.store import sending
 from core.store.catalog import Object
@@ -34,6 +34,8 @@ _AT_ONCE = 3
 """Pieces that are sent at the same time: all of them share the uplink, and each has to arrive within the timeout."""
 _CLIENT: dict[str, Any] = {"connect_timeout": "5s", "timeout": "300s"}
 _RETRY: dict[str, Any] = {"max_retries": 2, "retry_timeout": timedelta(seconds=20)}
+SEVERAL = 16
+"""Requests that are under way at the same time where many small ones are made: each takes a round trip."""
 _LEFT = re.compile(r"#[0-9]+$")
 """How the name of a file ends that obstore has not finished in a folder; no key of ours does."""
 _SAFE_ADDRESS = re.compile(r"https?://[A-Za-z0-9._~:/?#\[\]@!$&()*+,;=%-]+")
@@ -66,6 +68,10 @@ class Objects:
             return None if found.meta["size"] > most else bytes(found.bytes())
 
         return self._within(get, cancel)
+
+    def read_all(self, keys: Iterable[str], most: int, cancel: Cancel) -> builtins.list[bytes | None]:
+        """`read` of many objects, in their order, SEVERAL at a time."""
+        return several(lambda key: self.read(key, most, cancel), keys, SEVERAL)
 
     def pieces(self, key: str, size: int, cancel: Cancel) -> Iterator[bytes]:
         """An object of `size` bytes, a piece after the other."""
@@ -145,12 +151,14 @@ class Objects:
         """Remove objects; one that is gone already is no fault."""
         import obstore
 
-        for key in keys:
+        def remove(key: str) -> None:
             if self._is_left(key):
                 with suppress(OSError):
                     os.unlink(self._file(key))
             else:
                 self._within(partial(obstore.delete, self._store, self._path(key)), None)
+
+        several(remove, keys, SEVERAL)
 
     def left_behind(self) -> builtins.list[Object]:
         """What pushes that were killed left in a folder of this machine: `list` does not have it. Buckets hide it."""
@@ -216,9 +224,8 @@ class Objects:
         cancel = cancel or Cancel()
         cancel.check()
         ahead = Ahead(safe)
-        while not ahead.finished:
-            if cancel.wait(_LOOK):
-                cancel.check()
+        while not ahead.wait(_LOOK):
+            cancel.check()
             if sent and sent.late:
                 sent.end()
                 raise _silent(self.place)

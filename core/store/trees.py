@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -85,6 +85,12 @@ def find_pack(objects: Objects, digest: str, old: str = "", cancel: Cancel | Non
     return catalog.parse_pack(raw) if raw else None
 
 
+def find_packs(objects: Objects, wanted: Iterable[tuple[str, str]], cancel: Cancel) -> list[Pack | None]:
+    """`find_pack` for many: each a digest, and that of the tree which the pack changes."""
+    found = objects.read_all((catalog.facts_key(*each) for each in wanted), catalog.LONGEST_FACTS, cancel)
+    return [catalog.parse_pack(raw) if raw else None for raw in found]
+
+
 def in_use(objects: Objects, digest: str, cancel: Cancel) -> None:
     """Say that a tree is being deployed, so that a prune which runs at this moment keeps it. Who may only read goes on
     without: a prune that takes it is noticed by what is missing then, and nothing is switched.
@@ -99,8 +105,13 @@ def in_use(objects: Objects, digest: str, cancel: Cancel) -> None:
 
 def find_pushed(objects: Objects, key: str, cancel: Cancel) -> Pushed | None:
     """What is said of a push at a key; None where it cannot be read."""
-    raw = objects.read(key, catalog.LONGEST_FACTS, cancel)
-    return catalog.parse_pushed(raw) if raw else None
+    return find_all_pushed(objects, [key], cancel)[0]
+
+
+def find_all_pushed(objects: Objects, keys: Iterable[str], cancel: Cancel) -> list[Pushed | None]:
+    """`find_pushed` for many keys."""
+    found = objects.read_all(keys, catalog.LONGEST_FACTS, cancel)
+    return [catalog.parse_pushed(raw) if raw else None for raw in found]
 
 
 def push_pack(

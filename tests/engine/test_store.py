@@ -17,8 +17,8 @@ import pytest
 
 from core import DeployRequest, RollbackRequest
 from core.doctor import OK, WARNING, examine
-from core.errors import Cancelled, SourceError, StoreSilent
-from core.events import Note
+from core.errors import Cancelled, SourceError, StoreError, StoreSilent
+from core.events import Note, unheard
 from core.jobs import Cancel
 from core.operations import storing
 from core.remote import launch
@@ -30,6 +30,7 @@ from tests.projects import Link, Script
 from tests.seaweed import client, shared_seaweed
 from tests.servers import need
 from tests.strategies import AWKWARD_NAMES
+from tests.waiting import PATIENCE
 
 FILES = {
     b"index.html": "one\n",
@@ -681,6 +682,69 @@ def test_ci_pushes_and_a_laptop_deploys_and_prune_keeps_what_a_record_names(
     ci.config.write_text(ci.config.read_text().replace('host = "web"', 'host = "127.0.0.1"\nport = 1'))
     ended = turnout(ci, "store", "prune", "--unused-for", "0s", "--yes")
     assert ended.returncode == 3 and "unknown what the records of a server need" in ended.stderr, ended
+
+
+@pytest.fixture
+def four_trees(between, seaweed, folder, sshd, project_factory, engine):
+    """A project whose store has four trees, of which no environment of the project needs one."""
+    project = project_factory([sshd], SMALL, extra=seaweed.table(folder, endpoint=between.endpoint))
+    found = engine(project).fleet.project
+    for number in range(4):
+        project.commit({"index.html": f"{number}\n"})
+        storing.push(found, "another", None, unheard, Cancel())
+    return found
+
+
+READERS = {
+    "list": ("/pushed/", lambda project: storing.stored(project, Cancel())),
+    "prune-goes": ("/pushed/", lambda project: storing.plan_prune(project, Cancel(), -60.0)),
+    "prune-stays": ("/pack.json", lambda project: storing.plan_prune(project, Cancel())),
+    "verify": ("/pack.json", lambda project: storing.verify(project, unheard, Cancel())),
+}
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_the_facts_of_many_trees_are_asked_for_at_the_same_time(reader, four_trees, between):
+    what, read = READERS[reader]
+    meeting, met = threading.Barrier(4), []
+
+    def ours(method, path):
+        if method == "GET" and what in path:
+            met.append(meeting.wait(PATIENCE))  # where one waits for another, nobody comes
+        return ""
+
+    between.ours = staticmethod(ours)
+    found = read(four_trees)
+    assert len(found) == 4 if isinstance(found, list | dict) else len(found.trees) + found.kept == 4
+    assert len(met) >= 4
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_what_the_store_refuses_ends_it_while_many_are_read(reader, four_trees, between):
+    what, read = READERS[reader]
+    wanted = []
+
+    def ours(method, path):
+        wanted.extend([path] * (what in path))
+        return "403" if len(wanted) == 3 and what in path else ""
+
+    between.ours = staticmethod(ours)
+    with pytest.raises(StoreError, match="the store (refuses|cannot)"):
+        read(four_trees)
+
+
+def test_a_cancel_ends_a_list_whose_store_does_not_answer(four_trees, between):
+    cancel = Cancel()
+
+    def ours(method, path):
+        if "/pushed/" in path:
+            cancel.request()
+            return "mute"
+        return ""
+
+    between.ours = staticmethod(ours)
+    with pytest.raises(Cancelled):
+        storing.stored(four_trees, cancel)
 
 
 def test_doctor_has_each_server_fetch_and_leaves_nothing(

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from core.errors import Cancelled, QuestionClosed, UsageError
-from core.jobs import Cancel, Controls
+from core.errors import Cancelled, InternalError, QuestionClosed, StoreError, UsageError
+from core.jobs import Cancel, Controls, several
 from core.questions import ABORT, GO, Answer, Question, hold
 from tests.waiting import PATIENCE
 
@@ -145,3 +145,53 @@ def test_all_who_listen_hear_of_a_cancel_also_where_one_of_them_fails():
     with pytest.raises(EOFError, match="its connection is gone"):
         cancel.request()
     assert heard == ["second"] and cancel.requested
+
+
+def test_several_at_a_time_are_as_many_as_may_be_and_their_results_keep_the_order() -> None:
+    meeting, lock, under_way, seen = threading.Barrier(3), threading.Lock(), 0, [0]
+
+    def work(number: int) -> int:
+        nonlocal under_way
+        with lock:
+            under_way += 1
+            seen.append(under_way)
+        meeting.wait(PATIENCE)
+        with lock:
+            under_way -= 1
+        return number * number
+
+    assert several(work, range(9), 3) == [number * number for number in range(9)]
+    assert max(seen) == 3
+    assert several(work, (), 3) == []
+
+
+def test_what_one_of_several_raises_comes_out_and_no_other_is_begun() -> None:
+    begun: list[int] = []
+
+    def work(number: int) -> None:
+        begun.append(number)
+        if number == 2:
+            raise StoreError("the store refuses access")
+
+    with pytest.raises(StoreError, match="refuses"):
+        several(work, range(100), 1)
+    assert begun == [0, 1, 2]
+
+
+def test_a_bug_in_one_of_several_is_told_as_one() -> None:
+    with pytest.raises(InternalError, match="ZeroDivision"):
+        several(lambda number: 1 // number, [1, 0], 2)
+
+
+def test_several_that_are_cancelled_end_before_the_rest_begins() -> None:
+    cancel, begun = Cancel(), []
+
+    def work(number: int) -> None:
+        cancel.check()
+        begun.append(number)
+        if number == 1:
+            cancel.request()
+
+    with pytest.raises(Cancelled):
+        several(work, range(100), 1)
+    assert begun == [0, 1]
