@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from core import layout
 from core.plan import NOT_A_LINK, Refusal
-from core.records import ServerState, left_behind
+from core.records import ServerState, left_behind, lost_on
 from core.text import count, some
 
 
@@ -71,7 +71,20 @@ def cache_refusal(state: ServerState) -> Refusal | None:
 
 def state_warnings(states: Sequence[ServerState]) -> tuple[str, ...]:
     """What is odd before anything starts, but does not stop the operation. What is live where, each step says."""
-    return (*(text for state in states for text in _odd(state)), *_moved(states), *behind_texts(states))
+    odd = [text for state in states for text in _odd(state)]
+    return (*odd, *_moved(states), *_emptied(states), *behind_texts(states))
+
+
+def _emptied(states: Sequence[ServerState]) -> list[str]:
+    """The servers without releases although the last operation made a release live there: what is deployed now
+    may go to the disk below the one that it belongs to."""
+    lost, found = lost_on(states), []
+    for state in states:
+        if state.server in lost and not state.releases:
+            was = lost[state.server] or "a release"
+            now = f"{state.root} has no releases" if state.exists else f"there is no {state.root}"
+            found.append(f"{state.server}: {was} was live there, and now {now}: is its disk mounted?")
+    return found
 
 
 def _moved(states: Sequence[ServerState]) -> list[str]:
