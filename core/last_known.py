@@ -1,4 +1,5 @@
-"""The tags that servers had when they were last asked, on this machine: what completion offers without the network."""
+"""The tags that servers had when they were last asked, on this machine: what completion offers without the network, and
+how it is known that a root had releases which is empty now."""
 
 from __future__ import annotations
 
@@ -15,7 +16,12 @@ FOLDER = "names"
 
 
 def remember(cache: Path, file: Path, environment: str, server: str, tags: Iterable[str]) -> None:
-    """Keep the tags of a server's releases. Nothing is raised: a cache that cannot be written costs completion only."""
+    """Keep the tags of a server's releases. Nothing is raised: a cache that cannot be written costs completion only.
+
+    Where a server has none any more, those that it had stay known: its disk may not be mounted (`tags_of`).
+    """
+    if not (tags := list(tags)):
+        return
     text = "".join(f"{tag}\n" for tag in sorted(tags, reverse=True))
     path = _folder(cache, file) / environment / server
     with suppress(OSError, ValueError):
@@ -28,11 +34,18 @@ def remember(cache: Path, file: Path, environment: str, server: str, tags: Itera
 def tags(cache: Path, file: Path, environment: str) -> list[str]:
     """The tags that some server of the environment had, by name, the last first; none where no server was asked yet."""
     found: set[str] = set()
-    with suppress(OSError, ValueError):
+    with suppress(OSError):
         for path in (_folder(cache, file) / environment).iterdir():
             if not path.name.startswith("."):
-                found |= set(path.read_text("utf-8").split())
+                found |= set(tags_of(cache, file, environment, path.name))
     return sorted(found, reverse=True)
+
+
+def tags_of(cache: Path, file: Path, environment: str, server: str) -> list[str]:
+    """The tags that one server had when it last had any, the last first."""
+    with suppress(OSError, ValueError):
+        return (_folder(cache, file) / environment / server).read_text("utf-8").split()
+    return []
 
 
 def _folder(cache: Path, file: Path) -> Path:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
 from core.config import Project
-from core.errors import ConnectError, FleetError, StoreError, StoreSilent, TurnoutError
+from core.errors import StoreError, StoreSilent
 from core.events import Emit, Note
-from core.fleet import Fleet
 from core.jobs import Cancel, several
+from core.operations.needed import recorded
 from core.source import make_tree, source_of
 from core.source.tree import Tree
 from core.store import catalog, trees
@@ -154,24 +154,29 @@ def plan_prune(project: Project, cancel: Cancel, unused_for: float = UNUSED_FOR)
     """What nothing needs: trees that no record of any environment names, and that were written so long ago; older packs
     of changes, which only make a deploy faster; what no facts name. Nothing is removed yet.
 
-    Raises FleetError where a server of any environment cannot be asked: what its records need is unknown then.
+    Raises as `recorded`.
     """
     objects = store_of(project)
     items = objects.list(cancel=cancel)
-    needed = recorded(project, cancel)
+    needed, unused = recorded(project, cancel)
     before = time.time() - unused_for
     by_tree = _by_tree(items)
     stays = [
         digest
         for digest, own in by_tree.items()
-        if digest in needed or max(item.written for item in own) >= before
+        if digest in needed or max(item.written for item in own) >= before or _pushed_for(own, unused)
     ]
     packs = dict(zip(stays, trees.find_packs(objects, ((digest, "") for digest in stays), cancel), strict=True))
     gone = _trees(objects, {digest: own for digest, own in by_tree.items() if digest not in packs}, cancel)
     others = [item for digest in stays for item in _needless(digest, by_tree[digest], packs[digest], before)]
     trials = [item for item in items if item.key.startswith(f"{catalog.TRIALS}/")]
     others += [item for item in [*trials, *objects.left_behind()] if item.written < before]
-    return Pruning(tuple(gone), tuple(others), len(stays))
+    return Pruning(tuple(gone), tuple(others), len(stays), tuple(sorted(unused)))
+
+
+def _pushed_for(items: Iterable[Object], environments: Collection[str]) -> bool:
+    """Whether a tree was pushed for one of these environments."""
+    return any(found[1] in environments for item in items if (found := catalog.pushed_in(item.key)))
 
 
 def _needless(digest: str, items: Sequence[Object], pack: Pack | None, before: float) -> list[Object]:
@@ -205,7 +210,7 @@ def prune(project: Project, planned: Pruning, cancel: Cancel, unused_for: float 
     removed = several(remove, now.trees, AT_ONCE)
     _remove(objects, [item.key for item in others])
     gone = tuple(tree for tree, went in zip(now.trees, removed, strict=True) if went)
-    return Pruning(gone, others, now.kept + len(now.trees) - len(gone))
+    return Pruning(gone, others, now.kept + len(now.trees) - len(gone), now.unused)
 
 
 def _remove(objects: Objects, keys: Sequence[str]) -> None:
@@ -219,25 +224,3 @@ def _written_since(objects: Objects, tree: StoredTree, cancel: Cancel) -> bool:
     """Whether somebody pushed a tree again since it was listed: asking all servers takes a while."""
     items = objects.list(catalog.tree_folder(tree.digest), cancel)
     return {item.key for item in items} != {*tree.keys} or any(item.written > tree.newest for item in items)
-
-
-def recorded(project: Project, cancel: Cancel) -> frozenset[str]:
-    """The digests that a record, or the journal of an open operation, names on any server of any environment.
-
-    Raises FleetError where one cannot be asked.
-    """
-    found: set[str] = set()
-    for environment in project.environments.values():
-        with Fleet(project, environment) as fleet, fleet.masked():
-            inspection = fleet.inspect(cancel)
-            if inspection.errors:
-                raise FleetError({name: _unasked(error) for name, error in inspection.errors.items()}, phase="connect")
-            outcome = fleet.at_once(fleet.names, lambda name: fleet.session(name).recorded())
-            for digests in outcome.unwrap("connect").values():
-                found |= digests
-    return frozenset(found)
-
-
-def _unasked(error: TurnoutError) -> ConnectError:
-    hint = "the store is not pruned while it is unknown what the records of a server need"
-    return ConnectError(error.title, detail=error.detail, hint=hint)

@@ -15,7 +15,7 @@ from core.protocol.asked import from_line
 from core.protocol.complaints import failure
 from core.protocol.holding import JOURNAL_LINE, lock_in
 from core.protocol.values import amount, raw_path
-from core.records import JournalLine, Lock, is_tag, parse_journal_line
+from core.records import JournalLine, Lock, is_digest, is_tag, parse_journal_line
 from core.text import clean, clean_lines
 
 
@@ -206,6 +206,22 @@ def parse_switches(answer: Answer, most: int) -> tuple[tuple[JournalLine, ...], 
     """The last lines of `switches`, so many at most, as `parse_history` reads them, and whether the journal has no
     others: one more was asked for."""
     return parse_history(answer)[-most:], not answer.of("more") and len(answer.of("journal")) <= most
+
+
+class Recorded(Struct, frozen=True):
+    """What a server's records and journals say of what may be needed again.
+
+    digests   of trees that a record, or the journal of an open operation, names
+    served    servers on which an operation of its journals was about to make a release live
+    """
+
+    digests: frozenset[str]
+    served: frozenset[str]
+
+
+def parse_recorded(answer: Answer) -> Recorded:
+    digests = frozenset(line for line in answer.lines if is_digest(line))
+    return Recorded(digests, frozenset(clean(name) for name in answer.of("served")))
 
 
 def listens(answer: Answer) -> list[int]:

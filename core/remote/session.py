@@ -24,6 +24,7 @@ from core.protocol.answers import (
     Answer,
     Events,
     Left,
+    Recorded,
     Status,
     error_of,
     listens,
@@ -31,6 +32,7 @@ from core.protocol.answers import (
     parse_events,
     parse_history,
     parse_left,
+    parse_recorded,
     parse_sizes,
     parse_switches,
 )
@@ -38,7 +40,7 @@ from core.protocol.asked import to_line
 from core.protocol.facts import Facts
 from core.protocol.listing import parse_tree
 from core.protocol.state import parse_state, with_records
-from core.records import SILENT_AFTER, JournalLine, Lock, ServerState, is_digest
+from core.records import SILENT_AFTER, JournalLine, Lock, ServerState
 from core.remote.agent import Agent, Waiting
 from core.remote.connection import Connection
 from core.remote.launch import ANSWER, CONTENT, DOCTOR, NOBODYS, SLOTS, STORE, travelling
@@ -215,11 +217,10 @@ class Session:
         except ValueError as error:
             raise ServerError(f"{tag} cannot be read", detail=clean(str(error), 300), server=self.name) from None
 
-    def recorded(self) -> frozenset[str]:
-        """The digests of trees that the records there name, and the journal of what is open."""
+    def recorded(self) -> Recorded:
+        """What the records and journals there say of the trees and servers that had releases."""
         verb, words = travelling("recorded", (), STORE)
-        answer = self.ask(verb, *words, title="the records cannot be read", within=ANSWER_WITHIN)
-        return frozenset(line for line in answer.lines if is_digest(line))
+        return parse_recorded(self.ask(verb, *words, title="the records cannot be read", within=ANSWER_WITHIN))
 
     def content(self, tag: str, path: bytes, most: int) -> bytes:
         """The first `most` bytes of a release's file. ServerError where it is none, or leads through a link."""

@@ -108,12 +108,14 @@ class StoredTree:
 class Pruning(Struct, frozen=True):
     """What a prune of the store removes: trees that no record names, packs of changes, and what nothing names.
 
-    kept   how many trees stay
+    kept     how many trees stay
+    unused   environments of which no server has a record: trees that were pushed for them stay
     """
 
     trees: tuple[StoredTree, ...]
     others: tuple[Object, ...]
     kept: int
+    unused: tuple[str, ...] = ()
 
     @property
     def bytes(self) -> int:

@@ -729,7 +729,7 @@ def test_what_the_store_refuses_ends_it_while_many_are_read(reader, four_trees, 
         return "403" if len(wanted) == 3 and what in path else ""
 
     between.ours = staticmethod(ours)
-    with pytest.raises(StoreError, match="the store (refuses|cannot)"):
+    with pytest.raises(StoreError, match=r"the store (refuses|cannot)"):
         read(four_trees)
 
 

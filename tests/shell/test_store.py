@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
+import json
 import os
 import shutil
 import subprocess
@@ -52,6 +53,21 @@ def test_words_of_a_record_stand_for_nothing_and_what_cannot_be_read_is_told(age
     journal.symlink_to("/proc/self/mem")  # a file that nobody can read from its beginning
     reply = recorded(agent)
     assert reply.status != 0 and "cannot be read" in reply.lines[-1], reply.lines
+
+
+def test_the_servers_of_operations_are_said_and_no_word_of_a_record_counts_as_one(agent, root):
+    own = root / ".turnout"
+    (own / "records").mkdir(parents=True)
+    subject = 'see {"what": "begin", "servers": ["web8"]}'
+    begins = [
+        {"what": "begin", "tag": "r1", "servers": ["web1", "web-2.eu"], "record": {"tag": "r1", "subject": subject}},
+        {"what": "begin", "tag": "r2", "servers": ["web1"], "order": [["web1"]]},
+        {"what": "end", "outcome": "done", "servers": ["web9"]},
+    ]
+    (own / "journal.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in begins))
+    (own / "transitions.jsonl").write_text('{"what": "begin", "servers": ["web3"]}\n{"what": "begin"}\nno line\n')
+    reply = recorded(agent)
+    assert (reply.status, reply.lines) == (0, ["served web-2.eu", "served web1", "served web3"])
 
 
 def test_records_that_lie_elsewhere_are_read(agent, root, tmp_path):

@@ -93,13 +93,13 @@ def test_a_prune_takes_nothing_that_was_pushed_while_servers_were_asked(
     old, again = tree_of(tmp_path / "old", {"a": b"1"}), tree_of(tmp_path / "again", {"a": b"2"}, "b" * 40)
     assert not pushed(objects, old) and not pushed(objects, again)
     grow_old(tmp_path)
-    monkeypatch.setattr(storing, "recorded", lambda *_: frozenset())
+    monkeypatch.setattr(storing, "recorded", lambda *_: (frozenset(), frozenset()))
     plan = storing.plan_prune(project, Cancel())
     assert len(plan.trees) == 2
 
-    def meanwhile(*_: object) -> frozenset[str]:
+    def meanwhile(*_: object) -> tuple[frozenset[str], frozenset[str]]:
         assert pushed(objects, again)
-        return frozenset()
+        return frozenset(), frozenset()
 
     monkeypatch.setattr(storing, "recorded", meanwhile)
     done = storing.prune(project, plan, Cancel())
@@ -115,15 +115,15 @@ def test_a_prune_keeps_the_tree_of_a_deploy_that_began_while_servers_were_asked(
     tree = tree_of(tmp_path / "tree", {"a": b"1"})
     pushed(objects, tree)
     grow_old(tmp_path)
-    monkeypatch.setattr(storing, "recorded", lambda *_: frozenset())
+    monkeypatch.setattr(storing, "recorded", lambda *_: (frozenset(), frozenset()))
     plan = storing.plan_prune(project, Cancel())
     assert len(plan.trees) == 1
     found = fetched(project, tree)
     assert len(storing.plan_prune(project, Cancel()).trees) == 1, "a plan alone changes nothing in the store"
 
-    def meanwhile(*_: object) -> frozenset[str]:
+    def meanwhile(*_: object) -> tuple[frozenset[str], frozenset[str]]:
         found.fetch([b"a"], Cancel())
-        return frozenset()
+        return frozenset(), frozenset()
 
     monkeypatch.setattr(storing, "recorded", meanwhile)
     assert not storing.prune(project, plan, Cancel()).trees
@@ -138,7 +138,7 @@ def test_what_a_killed_push_left_in_a_folder_is_pruned_once_it_is_old(project, o
     half, named = folder / "0123456789abcdef.tar.gz#1", folder / "not ours#1.txt"
     half.write_bytes(b"half")
     named.write_bytes(b"")
-    monkeypatch.setattr(storing, "recorded", lambda *_: frozenset({tree.manifest.digest}))
+    monkeypatch.setattr(storing, "recorded", lambda *_: (frozenset({tree.manifest.digest}), frozenset()))
     assert storing.plan_prune(project, Cancel()).empty, "a push may be writing it"
     os.utime(half, (1, 1))
     plan = storing.plan_prune(project, Cancel())
@@ -206,7 +206,7 @@ def test_a_pack_whose_facts_a_newer_version_wrote_stays(project, objects, tmp_pa
     pushed(objects, tree)
     objects.write(catalog.facts_key(tree.manifest.digest), b'{"format": 2}')
     grow_old(tmp_path)
-    monkeypatch.setattr(storing, "recorded", lambda *_: frozenset({tree.manifest.digest}))
+    monkeypatch.setattr(storing, "recorded", lambda *_: (frozenset({tree.manifest.digest}), frozenset()))
     assert storing.plan_prune(project, Cancel()).empty
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from core.errors import EXIT_DONE, EXIT_FAILED, Cancelled, UsageError
 from core.rows.commands import stored_row
-from core.text import count, size
+from core.text import count, size, some
 from tui.cli.command import Answer, Command
 from tui.view.store_lines import prune_lines, stored_lines, verified_lines
 
@@ -113,4 +113,7 @@ def _rows(trees: Iterable[StoredTree], *, removed: bool = False) -> list[StoredR
 
 
 def _kept(plan: Pruning) -> str:
-    return f"{count(plan.kept, 'tree')} {'stays' if plan.kept == 1 else 'stay'}"
+    stay = f"{count(plan.kept, 'tree')} {'stays' if plan.kept == 1 else 'stay'}"
+    if not plan.unused:
+        return stay
+    return f"{stay}, with all that was pushed for {some(plan.unused, 3)}, where nothing has been deployed yet"

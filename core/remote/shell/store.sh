@@ -53,8 +53,8 @@ verb_fetch() {
 }
 
 # recorded: the digests that records and the journal of what is open name, a line each: the trees that may be needed again.
-# Fails where one of them may be out of sight.
-# sets: kept unclear
+# Fails where one of them may be out of sight. `served NAME`: a server on which an operation was about to make a release live.
+# sets: kept unclear place
 verb_recorded() {
   if [ ! -e "$root" ]; then nothing_there; exit 0; fi
   cd -P "$root" 2> /dev/null || fail "the records in $root cannot be read"
@@ -65,6 +65,10 @@ verb_recorded() {
   kept=$( { { records && say "read all" >&4; } | tr -c '0-9a-z\n' '\n' | sed -n '/^[0-9a-f]\{64\}$/p' | sort -u; } 4>&1 )
   case $kept in *"read all"*) ;; *) fail "the records in $root/$own cannot be read" ;; esac
   say "$kept" | sed '/^read all$/d'
+  for place in journal transitions; do
+    [ ! -f "$own/$place.jsonl" ] || grep -a '^{"what": "begin"' "$own/$place.jsonl"
+  done 2> /dev/null |
+    sed -n 's/.*"servers": \[\([^]]*\)\].*/\1/p' | tr -d '" ' | tr ',' '\n' | sort -u | sed 's/^/served /'
 }
 
 # nothing_there: end this request where there may be a root that this login does not see.
