@@ -172,6 +172,16 @@ class Agent:
         """When the last reply to a beat came in, by time.monotonic."""
         return self._heard
 
+    def ask_for_beat(self) -> float:
+        """Ask for a reply without waiting for it; when the last one came in, by time.monotonic.
+
+        Says nothing where the agent is gone: then none comes.
+        """
+        self._said()
+        with suppress(ConnectError):
+            self.sign_of_life()
+        return self._heard
+
     def tell(self, word: str, *words: str) -> None:
         """Hand the agent a line that it acts on before the next request; nothing is awaited. Raises ConnectError."""
         self._send(f"{' '.join([word, *map(shell_word, words)])}\n".encode("ascii"))
@@ -336,7 +346,12 @@ class Agent:
     def _not_silent(self) -> None:
         silent = time.monotonic() - self._heard
         if silent > SILENT_AFTER:
-            raise self._gone(f"no heartbeat for {silent:.0f} s")
+            raise self.silent(f"no heartbeat for {silent:.0f} s")
+
+    def silent(self, detail: str) -> ConnectError:
+        """The error where the server is silent: what asks it next does so over a new connection."""
+        self._connection.give_up()
+        return self._gone(detail)
 
     def _said(self) -> str:
         """What came on standard error since the last look; of it, replies to beats are taken in."""

@@ -16,6 +16,7 @@ from core.jobs import Cancel
 from core.masking import Masking
 from core.output import GRACE, QUIET, Output
 from core.pending import whole
+from core.records import SILENT_AFTER
 from core.remote import launch
 from core.remote.connection import start
 from core.remote.launch import Command, Start
@@ -26,6 +27,8 @@ _LOOK = 0.1
 """Seconds between two looks at the end, the clock and the cancel request while nothing is printed."""
 _STOPPED_WITHIN = 10.0
 """Seconds for a command to end that was asked to; the agent needs 1 for the asking."""
+_ASK_EVERY = 5.0
+"""Seconds between two looks whether the agent still answers while a command prints nothing."""
 _NOISE = 1 << 14
 """Bytes of what start-up files print before the command that are kept: they may say why it did not run."""
 
@@ -39,6 +42,32 @@ class Ended(Struct, frozen=True):
     status: int | None
     late: bool = False
     left: bool = False
+
+
+class _Silence:
+    """For how long nothing has come from a server: of a command, and no reply of the agent to a beat."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._heard = self._looked = time.monotonic()
+        self._seconds = 0.0
+
+    def ends(self) -> None:
+        """Something came."""
+        self._looked, self._seconds = time.monotonic(), 0.0
+
+    def check(self) -> None:
+        """ConnectError where it lasts for SILENT_AFTER seconds: the agent there ends what runs under its lock by then.
+        What passed while this process was stopped is not counted.
+        """
+        passed = time.monotonic() - self._looked
+        if passed < _ASK_EVERY or not self._session.agent.alive:
+            return
+        heard = self._session.agent.ask_for_beat()
+        self._seconds = self._seconds + _ASK_EVERY if heard == self._heard else 0.0
+        self._heard, self._looked = heard, time.monotonic()
+        if self._seconds > SILENT_AFTER:
+            raise self._session.agent.silent(f"nothing came from it for {self._seconds:.0f} s")
 
 
 class _Heard:
@@ -129,12 +158,13 @@ def run(
         wanted = Command(command, session.root, folder, variables, token, session.ownership.mask)
         _send(channel, _begun(session, mark, wanted, user), seconds)
         sent.set()
-        status, late, left = _follow(channel, heard, began + seconds, cancel, ended)
+        status, late, left = _follow(channel, heard, began + seconds, cancel, ended, _Silence(session))
     except TimeoutError:
         status, late, left = -1, True, False
-    except BROKEN as error:
+    except (*BROKEN, ConnectError) as error:
         cancel.check()
-        raise _lost(session, command, token, str(error)) from None
+        said = error.detail if isinstance(error, ConnectError) else str(error)
+        raise _lost(session, command, token, said) from None
     finally:
         unwatch()
         channel.close()
@@ -205,12 +235,17 @@ def _send(channel: paramiko.Channel, begun: Start, seconds: float) -> None:
 
 
 def _follow(
-    channel: paramiko.Channel, heard: _Heard, until: float, cancel: Cancel, ended: threading.Event
+    channel: paramiko.Channel,
+    heard: _Heard,
+    until: float,
+    cancel: Cancel,
+    ended: threading.Event,
+    silence: _Silence,
 ) -> tuple[int, bool, bool]:
     """Hand on what is printed until the command has ended: its status (-1 for none), whether its time was up, and
     whether its output is still open.
 
-    `ended` is set as soon as the end is known. A connection that is closed ends everything here.
+    `ended` is set as soon as the end is known. A connection that is closed, or silent, ends everything here.
     """
     at_end: float | None = None
     cancelled: float | None = None
@@ -226,6 +261,7 @@ def _follow(
             if piece:
                 heard.take(piece)
                 spoke = time.monotonic()
+                silence.ends()
             open_ = piece != b""
             while channel.recv_stderr_ready() and (piece := channel.recv_stderr(1 << 16)):
                 heard.aside(piece)
@@ -244,6 +280,8 @@ def _follow(
                 return -1, False, open_
         elif now >= until:
             return -1, True, open_
+        else:
+            silence.check()
 
 
 def _stop(session: Session, process: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 import time
 from collections import deque
 
@@ -37,6 +38,7 @@ class Connection:
         self.rtt = 0.0
         self._routes = routes
         self._link: Link | None = None
+        self._silent = False
         self._lent: list[paramiko.Channel] = []
         self._taken: list[paramiko.Channel] = []
         self._opened: deque[paramiko.Channel] = deque(maxlen=16)
@@ -56,7 +58,7 @@ class Connection:
 
     @property
     def is_open(self) -> bool:
-        return self._link is not None and bool(self._link.is_connected)
+        return not self._silent and self._link is not None and bool(self._link.is_connected)
 
     @property
     def transport(self) -> paramiko.Transport:
@@ -162,6 +164,11 @@ class Connection:
     def tunnel(self, host: str, port: int, seconds: float) -> paramiko.Channel:
         """A TCP connection from the server to `host`, as a channel. paramiko.ChannelException where it refuses."""
         return self.transport.open_channel("direct-tcpip", (host, port), ("127.0.0.1", 0), timeout=seconds)
+
+    def give_up(self) -> None:
+        """Close the connection, because the server is silent: it counts as closed at once, and nobody waits for it."""
+        self._silent = True
+        threading.Thread(target=self.close, name="silent connection ends", daemon=True).start()
 
     def close(self) -> None:
         """Close the connection, and gateways that no other connection uses."""

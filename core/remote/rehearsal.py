@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Unpack
 
+from core.errors import ConnectError
 from core.protocol.answers import Answer
 from core.remote.agent import Agent, Waiting
 from core.remote.launch import DOCTOR, travelling
@@ -35,6 +36,12 @@ class Understudy(Agent):
     @property
     def round_trips(self) -> int:  # type: ignore[override]
         return self._agent.round_trips
+
+    def ask_for_beat(self) -> float:
+        return self._agent.ask_for_beat()
+
+    def silent(self, detail: str) -> ConnectError:
+        return self._agent.silent(detail)
 
     def requests(self, batch: Sequence[tuple[str, Sequence[str | bytes]]], **how: Unpack[Waiting]) -> list[Answer]:
         inside = [travelling("in", (self._folder, verb, *words), DOCTOR) for verb, words in batch]

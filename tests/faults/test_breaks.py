@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 
 import pytest
 
 from core import DeployRequest, RecoverRequest
-from core.errors import EXIT_CONNECT, EXIT_PERSON
+from core.errors import EXIT_CONNECT, EXIT_PERSON, TurnoutError
 from core.manifest import parse
+from core.operations import ending
+from core.remote import command
 from tests.faults.breaking import Breaking, seeded, stopped
 from tests.faults.conftest import entries_of
 from tests.processes import command_line_of, kill
-from tests.projects import holding_hook
+from tests.projects import holding_hook, hook
 from tests.waiting import until
 
 SLOW = '[[hooks]]\non = "{}"\nrun = "test $TURNOUT_TAG = one || sleep 1000"\n'
@@ -188,4 +191,47 @@ def test_soak_a_network_that_falls_silent_in_the_switch_is_said_and_recovered(
     if facts.interrupted():
         facts.do(RecoverRequest(way))
     assert len(set(facts.live())) == 1
+    facts.complete()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("on", ["prepare", "after-switch"])
+def test_a_network_that_falls_silent_while_a_hook_runs_is_noticed_before_the_hooks_time_is_up(
+    servers, proxy, project_factory, truth, monkeypatch, on
+):
+    """The server ends the hook, and gives its lock back, as soon as it has heard nothing for a while."""
+    monkeypatch.setattr(command, "SILENT_AFTER", 3.0)
+    monkeypatch.setattr(command, "_ASK_EVERY", 1.0)
+    monkeypatch.setattr(ending, "REVIVALS", 1)
+    fleet = servers(2, separate=True)
+    network, far = proxy(fleet[1])
+    project = project_factory([fleet[0], far])
+    facts = truth(project, fleet)
+    facts.do(DeployRequest(tag="one"))
+    facts.close()
+    project.commit({"index.html": "two\n"})
+    began = project.folder / "began"
+    config = project.config.read_text()
+    run = f"test $TURNOUT_SERVER = {fleet[0].alias} || {{ : > {began}; sleep 1000; }}"
+    project.config.write_text(config + hook(on, run, timeout="1h"))
+    facts.project = project.load()
+
+    def freeze() -> None:
+        until(began.exists, "the hook")
+        network.freeze()
+
+    threading.Thread(target=freeze, daemon=True).start()
+    with pytest.raises(TurnoutError) as raised:
+        facts.do(DeployRequest(tag="two"))
+    assert raised.value.exit_code == (EXIT_PERSON if on == "after-switch" else EXIT_CONNECT)
+    assert "nothing came from it for" in str(raised.value)
+    network.thaw()
+    facts.close()
+    until(facts.unlocked, "the agents to give their locks back")
+    facts.complete()
+    project.config.write_text(config)
+    facts.project = project.load()
+    if facts.interrupted():
+        facts.do(RecoverRequest("undo"))
+    assert facts.live() == ["one", "one"]
     facts.complete()
