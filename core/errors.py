@@ -32,10 +32,11 @@ TurnoutError                 1  failed, and everything was put back
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple, Self
 
-from core.text import clean
+from core.text import clean, ranges
 
 DETAIL = 20_000
 """Characters of an error's detail that are shown."""
@@ -304,7 +305,7 @@ class FleetError(TurnoutError):
         alike = len(self.errors) == 1 or self.cancelled
         super().__init__(
             first.title if alike else f"{len(self.errors)} servers failed",
-            detail=first.detail if alike else "\n".join(str(e) for e in self.errors.values()),
+            detail=first.detail if alike else "\n".join(map(str, together(self.errors.values()))),
             hint=first.hint if alike else "",
             server=first.server if len(self.errors) == 1 else "",
             phase=phase or first.phase,
@@ -324,6 +325,34 @@ class FleetError(TurnoutError):
         super().mask(mask)
         for error in self.errors.values():
             error.mask(mask)
+
+
+_ADDRESS = re.compile(r"[^\s`']+@[^\s`',:]+(?::\d+)?|[\w.-]+:\d+\b")
+"""What differs between the words for two servers that cannot be reached."""
+
+
+def together(errors: Iterable[TurnoutError]) -> list[TurnoutError]:
+    """Errors of servers in their order; those that say the same are one, which names all of these servers."""
+    alike: dict[object, list[TurnoutError]] = {}
+    for error in errors:
+        texts = [error.title, error.detail, error.hint]
+        if isinstance(error, ConnectError):
+            texts = [_ADDRESS.sub("", text) for text in texts]
+        key = (type(error), error.phase, error.exit_code, *texts) if error.server else id(error)
+        alike.setdefault(key, []).append(error)
+    return [_joined(group) for group in alike.values()]
+
+
+def _joined(group: Sequence[TurnoutError]) -> TurnoutError:
+    first = group[0]
+    if len(group) == 1:
+        return first
+    joined = first.again()
+    joined.server = ranges(error.server for error in group)
+    if any((error.title, error.detail, error.hint) != (first.title, first.detail, first.hint) for error in group):
+        others = "the other server" if len(group) == 2 else f"the other {len(group) - 1} servers"
+        joined.detail = "\n".join(part for part in (first.detail, f"{others}: the same, with another address") if part)
+    return joined
 
 
 def outcome_of(error: TurnoutError) -> str:

@@ -12,7 +12,7 @@ from core.records import JournalLine, Record, ServerState
 from core.records.left_out import last_end
 from core.records.open_operations import begun_to_retire, open_operations, turned_back
 from core.strategy import Batch
-from core.text import duration, most
+from core.text import duration, most, ranges
 
 FINISH, UNDO = "finish", "undo"
 
@@ -74,17 +74,17 @@ class Interruption(Struct, frozen=True, kw_only=True):
         head = f"interrupted {self.kind} {duration(max(now - self.time, 0))} ago by {self.who}"
         if self.conflict:
             return f"{head}: {self.conflict}"
-        out = f"; left out: {', '.join(self.left_out)}" if self.left_out else ""
-        out += f"; drained: {', '.join(self.drained)}" if self.drained else ""
-        out += f"; switched back: {', '.join(self.restored)}" if self.restored else ""
-        out += f"; stopping what was live before on {', '.join(self.retired)}" if self.retired else ""
-        lost = f"{out}; transitions.jsonl cannot be read whole on {', '.join(self.unknown)}" if self.unknown else out
+        out = f"; left out: {ranges(self.left_out)}" if self.left_out else ""
+        out += f"; drained: {ranges(self.drained)}" if self.drained else ""
+        out += f"; switched back: {ranges(self.restored)}" if self.restored else ""
+        out += f"; stopping what was live before on {ranges(self.retired)}" if self.retired else ""
+        lost = f"{out}; transitions.jsonl cannot be read whole on {ranges(self.unknown)}" if self.unknown else out
         if not self.switched:
             unknown = "whether anything was switched is unknown"
             return f"{head}: {unknown if self.unknown else 'nothing was switched'}{lost}"
-        text = f"{head}: {', '.join(self.switched)} switched"
+        text = f"{head}: {ranges(self.switched)} switched"
         if self.waiting:
-            return f"{text}; {', '.join(self.waiting)} not{lost}"
+            return f"{text}; {ranges(self.waiting)} not{lost}"
         return f"{text}; whether the checks ran is unknown{lost}"
 
 

@@ -185,6 +185,30 @@ def some_lines(things: Sequence[T], most: int, said: Callable[[T], str] = str) -
     return "\n".join([*shown, f"and {len(things) - most} more"] if len(things) > most else shown)
 
 
+RUN = 4
+"""Names that count up are joined from so many on."""
+
+
+def ranges(names: Iterable[str]) -> str:
+    """All names in their order, those that count up as one: `db1, web1-5, web7`."""
+    runs: list[list[tuple[str, str]]] = []
+    for name in names:
+        digits = re.search(r"[0-9]*$", name)[0]  # type: ignore[index]
+        start = name[: len(name) - len(digits)]
+        last = runs[-1][-1] if runs else ("", "")
+        if digits and last[1] and last[0] == start and digits == f"{int(last[1]) + 1:0{len(last[1])}}":
+            runs[-1].append((start, digits))
+        else:
+            runs.append([(start, digits)])
+    parts = []
+    for run in runs:
+        if len(run) < RUN:
+            parts += ["".join(name) for name in run]
+        else:
+            parts.append(f"{''.join(run[0])}-{run[-1][1]}")
+    return ", ".join(parts)
+
+
 def size(number: int) -> str:
     """Bytes for people, decimal units: `58 MB`, `1.2 GB`, `812 B`."""
     value = float(number)

@@ -17,6 +17,7 @@ from core.text import (
     encode_path,
     first_line,
     quote,
+    ranges,
     same_path,
     shell_word,
     show_path,
@@ -225,3 +226,18 @@ def test_a_list_names_the_first_and_says_how_many_more_there_are(names: list[str
 def test_a_command_of_several_lines_is_shown_by_its_first() -> None:
     assert first_line("\nmake all\nmake install\nmake clean\n") == "make all (and 2 more lines)"
     assert [first_line(text) for text in ("make\n", "", "\n", "a\nb")] == ["make", "", "", "a (and 1 more line)"]
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (["web1", "web2", "web3"], "web1, web2, web3"),
+        (["web1", "web2", "web3", "web4", "db"], "web1-4, db"),
+        ([f"w{number:02}" for number in range(8, 13)] + ["w14", "x15"], "w08-12, w14, x15"),
+        (["w9", "w10", "w011", "w12"], "w9, w10, w011, w12"),
+        (["1", "2", "3", "4"], "1-4"),
+        ([], ""),
+    ],
+)
+def test_names_that_count_up_are_joined(names: list[str], said: str) -> None:
+    assert ranges(names) == said

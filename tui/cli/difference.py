@@ -32,8 +32,7 @@ def carry_out(command: Command) -> Answer:
     inspection = command.inspect()
     if not inspection.states:
         raise FleetError(inspection.errors, phase="connect")
-    for error in inspection.errors.values():
-        output.error(placed(error, output.narrator))
+    output.errors(placed(error, output.narrator) for error in inspection.errors.values())
     states = inspection.states
     old, new, path = sides(words.releases, options.servers, states)
     fleet = command.fleet

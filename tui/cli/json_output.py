@@ -65,6 +65,10 @@ class JsonOutput:
     def error(self, error: TurnoutError) -> None:
         self._write(error_row(fault) for fault in (error.errors.values() if isinstance(error, FleetError) else [error]))
 
+    def errors(self, errors: Iterable[TurnoutError]) -> None:
+        for error in errors:
+            self.error(error)
+
     def result(self, result: Mapping[str, Any]) -> None:
         self._write([result_row(result)])
 

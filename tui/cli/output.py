@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, Protocol
 
-from core.errors import TurnoutError
+from core.errors import TurnoutError, together
 from core.events import Event, HookOutput, Note, PlanMade
 from core.masking import Masking
 from core.text import clean, clean_whole
@@ -61,6 +61,9 @@ class Output(Protocol):
 
     def error(self, error: TurnoutError) -> None:
         """Say what went wrong."""
+
+    def errors(self, errors: Iterable[TurnoutError]) -> None:
+        """Say what went wrong on servers: for people at once where it is the same on several."""
 
     def result(self, result: Mapping[str, Any]) -> None:
         """The end: `exit_code`, `outcome`, `summary` and what else a program may want."""
@@ -165,6 +168,10 @@ class TextOutput:
         from tui.cli.pages import error_lines
 
         self.say(error_lines(error, mask=self.mask, named=self._topics))
+
+    def errors(self, errors: Iterable[TurnoutError]) -> None:
+        for error in together(errors):
+            self.error(error)
 
     def result(self, result: Mapping[str, Any]) -> None:
         for warning in result.get("warnings", []):

@@ -107,8 +107,7 @@ def _verify(command: Command) -> Answer:
     strange = [name for name, error in verification.errors.items() if isinstance(error, NoRecord)]
     rows = drift_rows(drifts, without, verification.tag, strange)
     output.table(lines, [*rows, *current_rows(verification.astray)])
-    for error in verification.errors.values():
-        output.error(placed(error, output.narrator))
+    output.errors(placed(error, output.narrator) for error in verification.errors.values())
     drifted = bool(without or verification.astray) or not all(drift.none for drift in drifts.values())
     code = max([EXIT_FAILED if drifted else EXIT_DONE, *(error.exit_code for error in verification.errors.values())])
     said = verdict(verification, len(without))
@@ -128,8 +127,7 @@ def _check(command: Command) -> Answer:
     checked = command.follower.run("check", lambda emit, controls: check(command.fleet, controls.cancel), patient=False)
     rows = [*check_rows(checked.tried), *current_rows(dict.fromkeys(checked.idle, "nothing is live"))]
     output.table(check_lines(checked, output.glyphs), rows)
-    for error in checked.errors.values():
-        output.error(placed(error, output.narrator))
+    output.errors(placed(error, output.narrator) for error in checked.errors.values())
     code = max([EXIT_FAILED if checked.failed else EXIT_DONE, *(error.exit_code for error in checked.errors.values())])
     summary = check_summary(checked, command.fleet.names)
     return {"exit_code": code, "outcome": "failed" if code else "done", "summary": summary}
@@ -192,8 +190,7 @@ def _hint(command: Command, inspection: Inspection) -> None:
 
 def _unreached(command: Command, inspection: Inspection) -> tuple[int, str]:
     """Say what went wrong with servers that could not be looked at; the exit code and a sentence."""
-    for error in inspection.errors.values():
-        command.output.error(placed(error, command.output.narrator))
+    command.output.errors(placed(error, command.output.narrator) for error in inspection.errors.values())
     away = len(inspection.errors)
     code = max((error.exit_code for error in inspection.errors.values()), default=EXIT_DONE)
     return code, f"{count(away, 'server')} of {len(command.fleet.names)} could not be read" if away else ""

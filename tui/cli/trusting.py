@@ -36,9 +36,7 @@ def carry_out(command: Command) -> Answer:
     keys = _named(_keys(command, inspection, recorded), command.options.words.fingerprints)
     rows = [host_key_row(**asdict(key)) for key in keys]
     command.output.table(key_lines(keys), rows)
-    for error in inspection.errors.values():
-        if not isinstance(error, HostKeyUnknown):
-            command.output.error(error)
+    command.output.errors(error for error in inspection.errors.values() if not isinstance(error, HostKeyUnknown))
     return _answer(command, keys)
 
 

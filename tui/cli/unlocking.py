@@ -25,8 +25,7 @@ def carry_out(command: Command) -> Answer:
     inspection = command.inspect()
     states = inspection.states
     command.output.table(lock_lines(states), lock_rows(states))
-    for error in inspection.errors.values():
-        command.output.error(error)
+    command.output.errors(inspection.errors.values())
     living = {name: state.lock for name, state in states.items() if state.lock and state.lock.alive}
     breaks = command.options.breaks
     if breaks:
@@ -75,8 +74,7 @@ def _break(command: Command, chosen: Mapping[str, Lock]) -> Answer:
     outcome = command.follower.run("unlock", lambda emit, controls: command.fleet.break_locks(chosen))
     for name in outcome.results:
         command.output.say([f"{name}: the lock of {chosen[name].who}'s {chosen[name].kind} was broken"])
-    for error in outcome.errors.values():
-        command.output.error(error)
+    command.output.errors(outcome.errors.values())
     states: Mapping[str, ServerState] = command.inspect().states
     interrupted = interruption(states.values())
     summary = f"{count(len(outcome.results), 'lock')} broken"

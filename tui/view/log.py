@@ -25,7 +25,7 @@ from core.events import (
 )
 from core.moments import called
 from core.protocol.asked import question_of
-from core.text import clean, duration, first_line, size
+from core.text import clean, duration, first_line, ranges, size
 
 
 def texts(event: Event) -> list[str]:
@@ -35,7 +35,7 @@ def texts(event: Event) -> list[str]:
             tag = f" {event.tag}" if event.tag else ""
             who = f" by {event.who}" if event.who else ""
             subject = f": {event.subject}" if event.subject else ""
-            return [f"{event.kind}{tag} on {event.environment} ({', '.join(event.servers)}){who}{subject}"]
+            return [f"{event.kind}{tag} on {event.environment} ({ranges(event.servers)}){who}{subject}"]
         case PhaseStarted():
             return [f"{event.phase} started"]
         case PhaseFinished(outcome="ok"):
