@@ -6,12 +6,12 @@ no lock and disturbs no operation. The folder is removed however it ends.
 
 from __future__ import annotations
 
-import contextlib
 import gzip
 import hashlib
 import secrets
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
+from contextlib import suppress
 from urllib.parse import urlsplit
 
 import paramiko
@@ -38,6 +38,7 @@ from core.remote.upload import Upload
 from core.shape import shape_digest
 from core.site import ServerSite
 from core.tar.writer import END, header, padding
+from core.tar.zstd import zstd_library
 from core.text import clean
 
 TAG = "rehearsal"
@@ -94,7 +95,7 @@ def rehearse(
     except ConnectError as error:
         yield _failed("connection", error)
     finally:
-        with contextlib.suppress(ConnectError):
+        with suppress(ConnectError):
             session.forget(folder)
 
 
@@ -149,9 +150,7 @@ def _release(held: Held, project: Project, state: ServerState, upload: Upload, *
         from core.doctor.store import store  # few projects have a store
 
         yield from store(held, project, state, manifest, raw)
-    unpack = "gzip" if "gzip" in state.features else "none"
-    if unpack == "gzip":
-        raw = gzip.compress(raw, 1, mtime=0)
+    unpack, raw = _packed(raw, state.features)
     cancel = Cancel()
     record = Record(
         tag=TAG, seq=1, created=time.time(), digest=manifest.digest, bytes=manifest.bytes, files=manifest.files
@@ -161,8 +160,10 @@ def _release(held: Held, project: Project, state: ServerState, upload: Upload, *
         upload.send(raw)
         upload.finish()
     except TurnoutError as error:
+        if unpack != "none":
+            error.hint = f"is {unpack} there what it should be? `echo it works | {unpack} | {unpack} -d` shows it"
         raise error.at(phase="upload") from None
-    packed = "compressed with gzip" if unpack == "gzip" else "uncompressed: there is no gzip"
+    packed = "uncompressed: there is neither zstd nor gzip" if unpack == "none" else f"compressed with {unpack}"
     yield Finding("upload", OK, f"files arrive, {packed}")
     try:
         held.stage(
@@ -190,6 +191,16 @@ def _release(held: Held, project: Project, state: ServerState, upload: Upload, *
     except TurnoutError as error:
         raise error.at(phase="finish") from None
     yield Finding("rehearsal", OK, "a small release was made, switched to and removed, in a folder of its own")
+
+
+def _packed(raw: bytes, has: Set[str]) -> tuple[str, bytes]:
+    """With what a server that has these programs unpacks a deploy's files, and the stream packed for that."""
+    if "zstd" in has:
+        with suppress(ImportError):
+            return "zstd", zstd_library().compress(raw)
+    if "gzip" in has:
+        return "gzip", gzip.compress(raw, 1, mtime=0)
+    return "none", raw
 
 
 def _command(held: Held, project: Project) -> Iterator[Finding]:

@@ -128,3 +128,18 @@ def test_servers_that_cannot_be_asked_are_reported_beside_those_that_can(servers
     assert not [finding for finding in all_found["web1"] if finding.level == ERROR]
     assert [(finding.topic, finding.level) for finding in all_found["web2"]] == [("connection", ERROR)]
     assert "SHA256:" in all_found["web3"][0].text and all_found["web3"][0].level == ERROR
+
+
+def test_a_program_that_does_not_unpack_what_a_deploy_sends_is_named(shell_server, project_factory, engine):
+    """A deploy takes zstd wherever there is a program of that name."""
+    place = shell_server("busybox")
+    program = place.server.local("/usr/bin/zstd")
+    operator = engine(project_factory([place]))
+    assert "compressed with gzip" in finding_on(operator, "upload").text
+    program.write_text("#!/bin/sh\necho a tool for time zones\n")
+    program.chmod(0o755)
+    operator = engine(project_factory([place]))
+    finding = finding_on(operator, "upload")
+    program.unlink()
+    assert finding.level == ERROR
+    assert "is zstd there what it should be?" in finding.hint
