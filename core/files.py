@@ -8,6 +8,7 @@ import stat
 from contextlib import suppress
 from io import FileIO
 from pathlib import Path
+from typing import IO
 
 MOST_BYTES = 4 << 20
 """Of a file with settings. One that is larger was named by mistake."""
@@ -78,3 +79,9 @@ def write_whole(path: Path, content: bytes, *, lasting: bool = False) -> None:
         with suppress(OSError):
             os.unlink(made)
         raise
+
+
+def let_go(file: IO[bytes]) -> None:
+    """Close a file whose content nobody needs any more: what is not on the disk yet may be lost."""
+    with suppress(OSError):  # of a full disk
+        file.close()

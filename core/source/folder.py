@@ -234,5 +234,5 @@ def _complain(folder: Path, listing: _Listing) -> None:
         raise SourceError(
             f"{folder}: {count(len(listing.unreadable), 'thing')} cannot be read",
             detail=some_lines(sorted(listing.unreadable), _SHOWN),
-            hint="make them readable for yourself, or name them in source.exclude",
+            hint="make them readable for yourself, stop what writes to them, or name them in source.exclude",
         )

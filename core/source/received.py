@@ -20,6 +20,7 @@ from core.source.git.export_cache import FILES, About, Export, finish, load
 from core.source.store import make_folder, making, remember
 from core.source.tree import Tree
 from core.tar.folder import Folder
+from core.tar.reader import unwritable
 from core.text import show_path, size
 
 _PIECE = 1 << 20
@@ -93,7 +94,7 @@ def _write(top: Path, manifest: Manifest, files: Files, cancel: Cancel, on_bytes
                 _file(folder, path, entry, files, when)
                 on_bytes(total := total + entry.size)
         except OSError as error:
-            raise SourceError(f"{show_path(path)} cannot be written to {top}: {error.strerror}") from error
+            raise unwritable(show_path(path), top, error) from error
     return times
 
 

@@ -16,6 +16,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from core.files import let_go
 from core.source.coming import Coming
 from core.source.sums import KeptSums
 from core.sums import Summing
@@ -37,7 +38,7 @@ class Spool:
         self._sums = sums
         self._coming: Coming | None = None
         self._file = tempfile.TemporaryFile(dir=folder, buffering=_BUFFER)  # noqa: SIM115  # lives as long as we do
-        weakref.finalize(self, self._file.close)
+        weakref.finalize(self, let_go, self._file)
         self.length = 0
         """Bytes that it took; those that were settled since can be read."""
         self._numbers: dict[bytes, int] = {}

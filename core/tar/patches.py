@@ -24,6 +24,7 @@ from typing import Any, BinaryIO
 from msgspec import Struct
 
 from core import layout
+from core.files import let_go
 from core.manifest import Entry
 from core.sums import BLOCK, Run
 from core.tar.writer import CHUNK, Chunk, blob, header, padding
@@ -98,7 +99,7 @@ class Patches:
 
     def __post_init__(self) -> None:
         self._file = tempfile.TemporaryFile(dir=self.folder)  # noqa: SIM115  # lives as long as we do
-        weakref.finalize(self, self._file.close)
+        weakref.finalize(self, let_go, self._file)
         self._ends: list[int] = []
 
     @property

@@ -139,8 +139,16 @@ def unpack(
                 hint="set TURNOUT_CACHE_DIR to a folder on a file system that distinguishes upper from lower case",
             ) from error
         except OSError as error:
-            raise SourceError(f"{show_path(path)} cannot be written to {sink.place}: {error.strerror}") from error
+            raise unwritable(show_path(path), sink.place, error) from error
     return Unpacked(entries, pointers)
+
+
+def unwritable(what: str, folder: object, error: OSError) -> SourceError:
+    """The error where something cannot be kept in a folder of the cache."""
+    return SourceError(
+        f"{what} cannot be written to {folder}: {error.strerror}",
+        hint="free some space there, or set TURNOUT_CACHE_DIR to another folder",
+    )
 
 
 def rounded(size: int) -> int:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import errno
 import os
+import random
 import re
+import subprocess
 
 import pytest
 from msgspec.structs import replace
 
 from core import DeployRequest, execute, make_plan
 from core.disk_space import HEADROOM
-from core.errors import DiskFull, FleetError
+from core.errors import DiskFull, FleetError, SourceError
 from core.events import PhaseStarted
 from core.jobs import Cancel, Controls
+from tests.servers import unavailable
 
 FILES = {f"f{number}": os.urandom(13_000) for number in range(300)}
 
@@ -139,3 +142,26 @@ def test_what_a_plan_accepts_fits(sshd, disk, project_factory, truth):
     facts = truth(project_factory([disk(str(needed + (1 << 20)))], files=files, source="directory"), [sshd])
     facts.do(DeployRequest(tag="one"))
     facts.complete()
+
+
+@pytest.mark.parametrize("size", ["1m", "64k"])
+def test_an_operators_cache_that_is_full_is_named_and_leaves_nothing_on_the_server(
+    sshd, tmp_path, project_factory, truth, monkeypatch, size
+):
+    cache = tmp_path / "small"
+    cache.mkdir()
+    words = ["mount", "-t", "tmpfs", "-o", f"size={size}", "none", str(cache)]
+    if subprocess.run(words, capture_output=True, check=False).returncode:
+        unavailable("this user may not mount a file system")
+    monkeypatch.setenv("TURNOUT_CACHE_DIR", str(cache))
+    project = project_factory([sshd], files={"a": random.Random(1).randbytes(3 << 20), "b": "small"})
+    facts = truth(project, [sshd])
+    try:
+        with pytest.raises(SourceError) as raised:
+            facts.do(DeployRequest(tag="one"))
+    finally:
+        subprocess.run(["umount", "--lazy", str(cache)], check=True)
+    assert "No space left on device" in raised.value.title
+    assert "TURNOUT_CACHE_DIR" in raised.value.hint
+    assert facts.unlocked()
+    assert os.listdir(sshd.files / "deploy-cache") == []

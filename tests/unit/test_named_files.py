@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from core.files import MOST_BYTES, read_small
+from core.files import MOST_BYTES, let_go, read_small
 from tests.projects import Nowhere, make_project
 from tui.cli import main
 from tui.cli.completing import run
@@ -146,3 +146,10 @@ def test_json_lines_say_the_same(tmp_path: Path, capsys: pytest.CaptureFixture[s
     project.config.write_text(project.config.read_text() + '"\\u001b[31m" = 1\n')
     assert main(["--config", str(project.config), "check", "--json"]) == 2
     assert "\x1b" not in capsys.readouterr().out
+
+
+def test_a_file_that_nobody_needs_is_let_go_also_where_the_disk_is_full() -> None:
+    file = open("/dev/full", "wb")  # noqa: SIM115  # closing it is what is tested
+    file.write(b"what does not fit")
+    let_go(file)
+    assert file.closed

@@ -302,6 +302,7 @@ def test_git_lfs_content_that_the_clone_lacks_is_refused_where_it_is_deployed(gi
             tree_of(project)
         assert refused.value.detail == "art/logo.psd"
         assert f"`git -C {project.tree} lfs fetch origin {commit}`" in refused.value.hint
+        assert "`git lfs fsck`" in refused.value.hint
     project.set(publish="site")
     assert contents(tree_of(project)) == {b"index.html": b"x"}
     project.set(publish="art")

@@ -15,6 +15,7 @@ from core.source.git.checkout import again
 from core.source.git.export_cache import Export
 from core.source.git.repository import Resolved
 from core.source.spool import Spool
+from core.tar.reader import unwritable
 from core.text import show_path
 
 
@@ -87,10 +88,7 @@ class GitContents:
                 again(self._resolved, self._export, spool, missing, cancel)
                 spool.settle()
             except OSError as error:
-                raise SourceError(
-                    f"files of the revision cannot be written to {folder}: {error.strerror}",
-                    hint="TURNOUT_CACHE_DIR names another folder",
-                ) from error
+                raise unwritable("files of the revision", folder, error) from error
             self._spools.append(spool)
 
     def _holding(self, path: bytes) -> Spool | None:

@@ -14,6 +14,9 @@ from core.source.git.repository import Resolved
 from core.source.selection import Excluded, excluding
 from core.text import count, decode_path, show_path, some_lines
 
+_DAMAGED = "; where git-lfs finds nothing to fetch, a file in its store is damaged: run `git lfs fsck` first"
+"""It looks at the size alone."""
+
 
 def lacking(project: Project, about: About) -> list[bytes]:
     """The absent submodules and Git LFS files that are deployed, or that a build may need."""
@@ -45,7 +48,7 @@ def refuse_lacking(project: Project, resolved: Resolved, about: About) -> None:
         f"this clone lacks {' and '.join(parts)} of {resolved.commit[:12]}",
         detail=some_lines(paths, 20, show_path),
         hint=f"fetch what is missing with {_commands(resolved, about, submodules, files)}; what is not needed can be "
-        "named in source.exclude",
+        f"named in source.exclude{_DAMAGED if files else ''}",
     )
 
 
