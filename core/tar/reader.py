@@ -6,6 +6,7 @@ for a second pass. Only what git writes is understood: ustar headers and pax rec
 
 from __future__ import annotations
 
+import errno
 import functools
 import hashlib
 from collections.abc import Callable, Iterator
@@ -145,9 +146,10 @@ def unpack(
 
 def unwritable(what: str, folder: object, error: OSError) -> SourceError:
     """The error where something cannot be kept in a folder of the cache."""
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
     return SourceError(
         f"{what} cannot be written to {folder}: {error.strerror}",
-        hint="free some space there, or set TURNOUT_CACHE_DIR to another folder",
+        hint=f"{'free some space there, or ' if full else ''}set TURNOUT_CACHE_DIR to another folder",
     )
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
+import os
 import tarfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +17,7 @@ from core.errors import SourceError
 from core.jobs import Cancel
 from core.manifest import FOLDER_ENTRY, LINK, Manifest
 from core.tar.folder import Folder
-from core.tar.reader import Unpacked, unpack
+from core.tar.reader import Unpacked, unpack, unwritable
 from tests.strategies import file_entry, manifests
 
 
@@ -108,3 +110,17 @@ def test_content_of_every_length_around_a_block_is_kept(tmp_path: Path) -> None:
     for path, text in contents.items():
         assert tree.entries[path].content == hashlib.sha256(text).hexdigest()
         assert (tmp_path / "in" / path.decode()).read_bytes() == text
+
+
+@pytest.mark.parametrize(
+    ("number", "hint"),
+    [
+        (errno.ENOSPC, "free some space there, or set TURNOUT_CACHE_DIR to another folder"),
+        (errno.EDQUOT, "free some space there, or set TURNOUT_CACHE_DIR to another folder"),
+        (errno.ENOENT, "set TURNOUT_CACHE_DIR to another folder"),
+        (errno.EROFS, "set TURNOUT_CACHE_DIR to another folder"),
+    ],
+)
+def test_only_where_there_is_no_space_the_hint_speaks_of_it(number: int, hint: str) -> None:
+    error = unwritable("a file", "/cache", OSError(number, os.strerror(number)))
+    assert error.hint == hint and os.strerror(number) in error.title
