@@ -162,10 +162,11 @@ class Coming:
             until = min(place + piece, end)
             if until > self._settled:
                 self._wait(partial(self._reaches, until))
-                if spool.length < until:
+                length = spool.length
+                if length < until:
                     raise self._error or EOFError("the source ended in the middle of a file")
-                self._settled = spool.length
                 _settle(spool)
+                self._settled = length  # not before: another thread reads what is settled without asking
             yield spool.part(place, until)
             place = until
 

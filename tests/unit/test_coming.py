@@ -18,6 +18,7 @@ from core.source.coming import Coming
 from core.source.selection import Selection, selected
 from core.source.spool import Spool
 from core.tar.writer import END, stream_of_arrivals
+from tests.waiting import PATIENCE, until
 
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 3\n"
 
@@ -98,6 +99,34 @@ def test_large_files_are_given_before_they_have_come_whole(tmp_path: Path) -> No
         assert [len(next(pieces)) for _ in range(3)] == [200_000] * 3
         write(b"b" * 400_000)
         assert b"".join(pieces) == b"b" * 400_000
+
+
+def test_another_reader_takes_nothing_that_is_still_on_its_way_into_the_file(tmp_path: Path) -> None:
+    """The one has it written and waits for the disk; the other one comes to the same place."""
+    written = threading.Event()
+    settling = threading.Semaphore(0)
+
+    class Slow(Spool):
+        def settle(self) -> None:
+            settling.release()
+            assert written.wait(PATIENCE)
+            super().settle()
+
+    coming = Coming(told)
+    spool = Slow(tmp_path)
+    spool.tell(coming, 0)
+    spool.whole(b"page", b"0123456789" * 100, executable=False, when=0)
+    coming.end()
+    got: list[bytes] = []
+    readers = [threading.Thread(target=lambda: got.extend(coming.content(0, 1_000)), daemon=True) for _ in range(2)]
+    readers[0].start()
+    assert settling.acquire(timeout=PATIENCE)
+    readers[1].start()
+    until(lambda: settling.acquire(blocking=False) or not readers[1].is_alive(), "the second one at the same place")
+    written.set()
+    for reader in readers:
+        reader.join(PATIENCE)
+    assert got == [b"0123456789" * 100] * 2
 
 
 def test_what_ends_the_source_ends_who_takes_from_it(tmp_path: Path) -> None:
