@@ -115,8 +115,8 @@ class FanOut:
 
     def _started(self, takers: Mapping[str, Place]) -> Pass:
         begun = Pass(self._packed(), takers, self._may_start)
+        begun.start(self._ended)  # which waits for the lock that is held here
         self._passes.append(begun)
-        begun.start(self._ended)
         return begun
 
     def _ended(self, one: Pass) -> None:

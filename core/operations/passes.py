@@ -171,7 +171,9 @@ class Pass:
                     line.waiting.append(chunk)
                 line.more.notify()
             self._given = self._given.behind(chunk)
-            return any(line.left is None and line.error is None for line in self._lines.values())
+            # Nobody may come between this look and the end: what is there then is all that is handed out.
+            self._ended = all(line.left is not None or line.error is not None for line in self._lines.values())
+            return not self._ended
 
     def _wait_for_room(self) -> None:
         """Wait for those that have enough to do, and leave behind who holds the others up."""

@@ -11,7 +11,7 @@ import pytest
 from core.errors import SourceError
 from core.operations import passes
 from core.operations.fan_out import GZIP, MOST_PASSES, PLAIN, ZSTD, FanOut, has_zstd
-from core.operations.passes import DEPTH, is_too_slow
+from core.operations.passes import DEPTH, START, Pass, is_too_slow
 from core.tar.writer import Chunk
 from tests.waiting import PATIENCE, until
 
@@ -114,6 +114,16 @@ def test_one_that_was_left_behind_may_leave(impatient) -> None:
     slow.close()
     made.leave("web2")
     until(lambda: not any(thread.name == "pass" for thread in threading.enumerate()), "the end of all passes")
+
+
+def test_nobody_joins_a_pass_that_gives_no_more() -> None:
+    """It would end there for who does, and look like the end of the stream."""
+    chunk, place = next(stream()), START.behind(next(stream()))
+    alone = Pass([], {"web1": START}, lambda: True)
+    alone.leave("web1")
+    assert not alone._hand_out(chunk) and not alone.join("web2", place)
+    goes_on = Pass([], {"web1": START}, lambda: True)
+    assert goes_on._hand_out(chunk) and goes_on.join("web2", place)
 
 
 @pytest.mark.parametrize("other", ["another byte", "shorter"])
