@@ -27,8 +27,9 @@ _RECORD = _STAMP.size + _SHA
 _KEY, _NUMBER = "Q", "I"
 _ENTRY = array(_KEY).itemsize + array(_NUMBER).itemsize + _RECORD
 _FORMAT = b"hashes-3" + sys.byteorder[:1].encode("ascii")
-_HEAD = len(_FORMAT) + 21
-"""Bytes before the first hash: the format, and how many bytes follow."""
+_HEAD = len(_FORMAT) + 30
+"""Bytes before the first hash: the format, the CRC-32 of what follows, and how many bytes that is. A machine that lost
+its power may leave a file of the right length with zeros in it."""
 
 
 def stamp_of(facts: stat_result) -> Stamp:
@@ -68,7 +69,7 @@ class Hashes:
             return cls(file)
         head, body = bytes(content[:_HEAD]), content[_HEAD:]
         count, rest = divmod(len(body), _ENTRY)
-        if head != _head(len(body)) or rest:
+        if rest or head != _head(body):
             return cls(file)
         numbers, records = count * array(_KEY).itemsize, count * (_ENTRY - _RECORD)
         hashes = cls(file)
@@ -81,9 +82,9 @@ class Hashes:
         """Keep them. A cache that cannot be written is ignored."""
         if self.file is None:
             return
-        head = _head(len(self) * _ENTRY)
+        parts = self._keys.tobytes(), self._numbers.tobytes(), self._records
         try:
-            write_whole(self.file, b"".join((head, self._keys.tobytes(), self._numbers.tobytes(), self._records)))
+            write_whole(self.file, b"".join((_head(*parts), *parts)))
         except (OSError, SourceError):
             return
 
@@ -113,8 +114,11 @@ class Hashes:
         self._added_keys, self._added = array(_KEY), bytearray()
 
 
-def _head(length: int) -> bytes:
-    return b"%b %019d\n" % (_FORMAT, length)
+def _head(*parts: bytes | bytearray | memoryview) -> bytes:
+    seal = 0
+    for part in parts:
+        seal = zlib.crc32(part, seal)
+    return b"%b %08x %019d\n" % (_FORMAT, seal, sum(map(len, parts)))
 
 
 def _key(path: bytes) -> int:

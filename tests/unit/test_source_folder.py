@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,12 @@ from core.source.hashes import Hashes, stamp_of
 from tests.projects import Files, write_files
 
 LONG_AGO = 1_000_000_000
-HASHES = b"hashes-3" + sys.byteorder[:1].encode() + b" %019d\n"
+HASHES = b"hashes-3" + sys.byteorder[:1].encode()
+
+
+def sealed(body: bytes, length: int | None = None) -> bytes:
+    """A file of hashes whose head is right, or says another length."""
+    return HASHES + b" %08x %019d\n" % (zlib.crc32(body), len(body) if length is None else length) + body
 
 
 def sha256(content: bytes) -> str:
@@ -134,11 +140,11 @@ def test_a_file_written_just_now_is_not_trusted_to_stay(tmp_path: Path) -> None:
         b'{"a": [1,2,3,4,5,"x"]}',
         b"\xff\xfe",
         b"hashes-2 %019d\n" % 0,
-        HASHES % 0,
-        HASHES % 5 + b"\x01\x00a--",
-        HASHES % 84 + bytes(83),
-        HASHES % 85 + bytes(85),
-        HASHES % 84 + bytes(8) + b"\xff\xff\xff\xff" + bytes(72),
+        sealed(b""),
+        sealed(b"\x01\x00a--"),
+        sealed(bytes(83), 84),
+        sealed(bytes(85)),
+        sealed(bytes(8) + b"\xff\xff\xff\xff" + bytes(72)),
     ],
 )
 def test_spoilt_hashes_are_passed_over(tmp_path: Path, spoilt: bytes) -> None:
@@ -159,8 +165,11 @@ def test_hashes_are_kept_as_they_are_and_cut_ones_are_none(tmp_path: Path, name:
         facts = os.stat(os.path.join(os.fsencode(folder), path))
         assert kept.get(path, stamp_of(facts)) == sha256(b"" if path.startswith(b"d/") else b"one")
         assert not kept.get(path + b"?", stamp_of(facts))
-    for length in (0, 20, 29, 30, 31, len(content) - 84, len(content) - 1):
+    for length in (0, 20, 38, 39, 40, len(content) - 84, len(content) - 1):
         file.write_bytes(content[:length])
+        assert not len(Hashes.load(file))
+    for lost in (1, 20, 84):  # of the last hash: its stamp is still right
+        file.write_bytes(content[:-lost] + bytes(lost))
         assert not len(Hashes.load(file))
     assert scan_again(folder).files == 2 and file.read_bytes() == content
 
