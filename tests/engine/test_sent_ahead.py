@@ -132,6 +132,31 @@ def test_files_leave_while_the_tree_is_read_and_a_release_has_all_of_them(server
     assert not sent(shop.operator) and {live(place) for place in places} == {"two"}
 
 
+def test_a_server_that_stood_still_catches_up_while_git_still_waits(servers, proxy, waiting) -> None:
+    """It is sent the beginning of a stream whose end nobody knows yet."""
+    first, second, third = servers(3)
+    network, still = proxy(second)
+    files = {**FILES, "a/big": os.urandom(16_000_000)}
+    shop = waiting(first, still, third, files=files)
+    network.freeze_after(1_500_000)
+    job = shop.deploy(tag="one")
+
+    def has_most(place: Destination) -> bool:
+        file = place.files / "deploy-cache/a/big"
+        return file.exists() and file.stat().st_size > 15_000_000
+
+    until(lambda: (has_most(first) and has_most(third)) or job.finished, "the others' files")
+    assert network.frozen and not has_most(second) and not job.finished
+    network.thaw()
+    until(lambda: has_most(second) or job.finished, "what it lacks")
+    assert not job.finished
+    shop.let_go()
+    job.result()
+    for place in (first, second, third):
+        whole(place, {path: files[path] for path in DEPLOYED})
+    at_rest([first, second, third])
+
+
 def test_a_server_that_has_files_gets_only_what_it_lacks(servers, waiting, project_factory, engine) -> None:
     """The others' files leave ahead."""
     new, old = servers(2)
