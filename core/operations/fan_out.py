@@ -16,7 +16,8 @@ from core.tar.writer import Chunk
 from core.tar.zstd import zstd_library
 
 MOST_PASSES = 4
-"""Passes over one stream at a time: more would keep this machine busy. Until one ends, the slow hold others up."""
+"""Passes over one stream at a time: more would keep this machine busy. Until one ends, nobody is left behind, and those
+that were wait."""
 
 PLAIN, GZIP, ZSTD = "none", "gzip", "zstd"
 """How a stream is packed, as upload.sh calls it."""
@@ -56,6 +57,9 @@ class FanOut:
         self._alone = len(self._takers) == 1
         self._first: Pass | None = None
         self._passes: list[Pass] = []
+        self._waiting: dict[str, Place] = {}
+        """Those that were left behind and wait for another pass, and which one they got."""
+        self._found: dict[str, Pass] = {}
         self._changed = threading.Condition()
 
     def unpack(self, cancel: Cancel) -> str:
@@ -72,18 +76,15 @@ class FanOut:
         if self._alone and self._unpack == PLAIN:
             yield from self._make()
             return
-        following: Pass | None = self._pass(taker, START)
+        current = self._begun()
         try:
-            while following is not None:
-                current, following = following, None
-                while True:
-                    chunk = current.take(taker)
-                    if following is None and (place := current.left(taker)):
-                        following = self._pass(taker, place)
-                    if chunk is None:
-                        break
+            while True:
+                while (chunk := current.take(taker)) is not None:
                     yield chunk
-                current.leave(taker)
+                place = current.left(taker)
+                if place is None:
+                    return
+                current = self._next(taker, place)
         finally:
             self.leave(taker)
 
@@ -95,20 +96,30 @@ class FanOut:
         for each in passes:
             each.leave(taker)
 
-    def _pass(self, taker: str, place: Place) -> Pass:
-        """The pass in which a taker goes on; where there are too many, waits until one has ended."""
+    def _begun(self) -> Pass:
+        """The first pass, which all begin with."""
         with self._changed:
             if self._first is None:
                 self._first = self._started(self._takers)
-            if place == START:
-                return self._first
-            while True:
-                for each in self._passes:
-                    if each.join(taker, place):
-                        return each
+            return self._first
+
+    def _next(self, taker: str, place: Place) -> Pass:
+        """The pass in which a taker goes on; where there are too many, waits until one has ended."""
+        with self._changed:
+            self._waiting[taker] = place
+            while taker in self._waiting:
+                joined = next((each for each in self._passes if each.join(taker, place)), None)
+                if joined:
+                    del self._waiting[taker]
+                    return joined
                 if self._may_start():
-                    return self._started({taker: place})
-                self._changed.wait()
+                    begun = self._started(self._waiting)
+                    self._found.update(dict.fromkeys(self._waiting, begun))
+                    self._waiting.clear()
+                    self._changed.notify_all()
+                else:
+                    self._changed.wait()
+            return self._found.pop(taker)
 
     def _may_start(self) -> bool:
         return len(self._passes) < MOST_PASSES

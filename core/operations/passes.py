@@ -46,25 +46,26 @@ def is_too_slow(held_up: float, elapsed: float) -> bool:
 class _Line(Struct):
     """The chunks that wait for one taker.
 
-    begins    where in the stream it begins to take
+    has       how much of the stream it has
     more      tells it that there is something for it
+    waiting   chunks, and what it has with each
     held_up   seconds for which others waited for it
     idle      since when it waits for a chunk; 0.0: it does not
-    left      where it goes on elsewhere, once it took what waits: it was left behind
+    left      it was left behind: it gets no more, and nothing waits for it
     error     why it gets no more
     """
 
-    begins: Place
+    has: Place
     more: threading.Condition
-    waiting: deque[Chunk] = field(default_factory=deque)
+    waiting: deque[tuple[Chunk, Place]] = field(default_factory=deque)
     held_up: float = 0.0
     idle: float = 0.0
-    left: Place | None = None
+    left: bool = False
     error: TurnoutError | None = None
 
     @property
     def full(self) -> bool:
-        return len(self.waiting) >= DEPTH and self.left is None
+        return len(self.waiting) >= DEPTH
 
 
 class Pass:
@@ -98,9 +99,9 @@ class Pass:
         threading.Thread(target=work, name="pass", daemon=True).start()
 
     def join(self, taker: str, place: Place) -> bool:
-        """Take from this place on; False where this pass is beyond it."""
+        """Take from this place on; False where this pass is beyond it, or has left this taker behind."""
         with self._lock:
-            if self._ended or self._given.chunks > place.chunks:
+            if self._ended or taker in self._lines or self._given.chunks > place.chunks:
                 return False
             self._lines[taker] = self._line(place)
             return True
@@ -113,12 +114,12 @@ class Pass:
         with self._lock:
             line = self._lines[taker]
             line.idle = time.monotonic()
-            while not line.waiting and line.left is None and line.error is None and not self._ended:
+            while not line.waiting and not line.left and line.error is None and not self._ended:
                 line.more.wait()
             line.idle = 0.0
             if line.waiting:
                 was_full = line.full
-                chunk = line.waiting.popleft()
+                chunk, line.has = line.waiting.popleft()
                 if was_full and not self._full():
                     self._room.notify()
                 return chunk
@@ -127,9 +128,10 @@ class Pass:
             return None
 
     def left(self, taker: str) -> Place | None:
-        """Where a taker goes on elsewhere that was left behind; None where it was not."""
+        """What a taker has that was left behind, and goes on elsewhere; None where it was not."""
         with self._lock:
-            return self._lines[taker].left
+            line = self._lines[taker]
+            return line.has if line.left else None
 
     def leave(self, taker: str) -> None:
         """A taker takes no more."""
@@ -154,25 +156,26 @@ class Pass:
         with self._lock:
             self._ended = True
             for line in self._lines.values():
-                if line.left is None:
-                    line.error = line.error or error or (_other() if line.begins.chunks > self._given.chunks else None)
+                if not line.left:
+                    other = line.has.chunks >= self._given.chunks and line.has != self._given
+                    line.error = line.error or error or (_other() if other else None)
                 line.more.notify()
 
     def _hand_out(self, chunk: Chunk) -> bool:
         """Give a chunk to all whose turn it is; False where no taker is left."""
         with self._lock:
             self._wait_for_room()
+            before, self._given = self._given, self._given.behind(chunk)
             for line in self._lines.values():
-                if line.left is not None or line.begins.chunks > self._given.chunks:
+                if line.left or line.error or line.has.chunks > before.chunks:
                     continue
-                if line.begins.chunks == self._given.chunks and line.begins.seal != self._given.seal:
+                if line.has.chunks == before.chunks and line.has.seal != before.seal:
                     line.error = _other()
                 else:
-                    line.waiting.append(chunk)
+                    line.waiting.append((chunk, self._given))
                 line.more.notify()
-            self._given = self._given.behind(chunk)
             # Nobody may come between this look and the end: what is there then is all that is handed out.
-            self._ended = all(line.left is not None or line.error is not None for line in self._lines.values())
+            self._ended = all(line.left or line.error is not None for line in self._lines.values())
             return not self._ended
 
     def _wait_for_room(self) -> None:
@@ -187,7 +190,8 @@ class Pass:
                 if not line.idle:
                     line.held_up += waited
                 if is_too_slow(line.held_up, now - self._begun) and self._may_leave():
-                    line.left = self._given
+                    line.left = True
+                    line.waiting.clear()  # else each of many that stand still would keep its own
                     line.more.notify()
 
 

@@ -141,7 +141,7 @@ def test_a_source_that_changes_meanwhile_is_noticed(other: str, impatient) -> No
 
     made = fan_out(["web1", "web2"], make=make)
     slow = made.chunks("web2")
-    got = [next(slow)]
+    got = [next(slow) for _ in range(5)]
     assert list(made.chunks("web1")) == whole(PLAIN)
     with pytest.raises(SourceError, match="changed while it was sent"):
         got.extend(slow)
@@ -164,6 +164,28 @@ def test_little_waits_for_who_is_slow(impatient) -> None:
     until(lambda: handed > DEPTH, "a full queue")
     assert handed < 2 * DEPTH + 3
     slow.close()
+
+
+def test_nothing_is_kept_for_those_that_were_left_behind(impatient) -> None:
+    """Of many, each would keep its own: memory would grow with the fleet."""
+    names = [f"web{number}" for number in range(20)]
+    made = fan_out(["quick", *names])
+    slow = [made.chunks(name) for name in names]
+    for number, chunks in enumerate(slow):
+        assert len([next(chunks) for _ in range(number % 10 + 1)]) == number % 10 + 1
+    assert list(made.chunks("quick")) == whole(PLAIN)
+    [one] = made._passes or [made._first]
+    assert one is not None and not any(line.waiting for line in one._lines.values())
+    takers = [threading.Thread(target=list, args=[chunks], daemon=True) for chunks in slow]
+    for taker in takers:
+        taker.start()
+    until(lambda: not any(taker.is_alive() for taker in takers), "the end of all")
+
+
+def test_who_was_left_behind_does_not_come_back_to_the_same_pass() -> None:
+    """Also where nothing was handed out since: what waited for it there is gone."""
+    one = Pass(iter(()), {"web1": START, "web2": START}, lambda: True)
+    assert not one.join("web1", START) and one.join("web3", START)
 
 
 @pytest.mark.parametrize(
