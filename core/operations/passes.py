@@ -17,7 +17,7 @@ from core.tar.writer import Chunk
 
 DEPTH = 16
 """Chunks that wait for a taker at most: others get ahead of it by 2 MB, and memory does not grow."""
-PATIENCE = 1.0
+PATIENCE = 2.0
 """Seconds for which others wait for a taker before it is left behind."""
 SHARE = 0.25
 """And the share of a pass: who takes turns with others in being the last holds nobody up."""

@@ -191,8 +191,8 @@ def test_who_was_left_behind_does_not_come_back_to_the_same_pass() -> None:
 @pytest.mark.parametrize(
     ("held_up", "elapsed", "slow"),
     [
-        (0.9, 1.0, False),  # a moment is nothing
-        (1.0, 1.0, True),
+        (1.9, 2.0, False),  # a moment is nothing
+        (2.0, 2.0, True),
         (3.0, 10.0, True),
         (3.0, 20.0, False),  # others are the last as often
         (0.0, 0.0, False),
