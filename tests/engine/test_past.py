@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -14,6 +15,7 @@ from core.events import OperationStarted, PlanMade, Switched
 from core.operations.past import read_history, read_log
 from tests.engine.commands import turnout, turnout_json
 from tests.engine.driving import at_rest, deploy_each, live, record
+from tests.waiting import until
 from tui.view.fleet import FleetView, ServerView
 from tui.view.lived import LINES_READ, OlderLines
 
@@ -59,6 +61,8 @@ def test_how_long_releases_lived_is_known_however_much_was_done_since(sshd, proj
     operator = engine(project)
     for tag in ("r1", "r2"):
         deploy_each(operator, project, tag)
+        done = time.time()
+        until(lambda done=done: time.time() > done + 0.2, "a later time in the journal, which has tenths of seconds")
     operator.rollback()
     own = sshd.files / ".turnout"
     switched = [
