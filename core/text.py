@@ -189,24 +189,35 @@ RUN = 4
 """Names that count up are joined from so many on."""
 
 
-def ranges(names: Iterable[str]) -> str:
-    """All names in their order, those that count up as one: `db1, web1-5, web7`."""
-    runs: list[list[tuple[str, str]]] = []
+def ranges(names: Iterable[str], least: int = RUN) -> str:
+    """All names in their order, those that count up as one, if there are so many: `db1, web1-5, web7`."""
+    return ", ".join(run_name(run, least) for run in in_runs(names))
+
+
+def run_name(run: Sequence[str], least: int) -> str:
+    """Names that count up: `web1-9`; all of them if there are fewer than `least`."""
+    if len(run) < least:
+        return ", ".join(run)
+    end = re.search(r"[0-9]+$", run[-1])
+    return f"{run[0]}-{end[0] if end else run[-1]}"
+
+
+def in_runs(names: Iterable[str]) -> list[list[str]]:
+    """The names in pieces: those that follow one another and count up are in one."""
+    out: list[list[str]] = []
     for name in names:
-        digits = re.search(r"[0-9]*$", name)[0]  # type: ignore[index]
-        start = name[: len(name) - len(digits)]
-        last = runs[-1][-1] if runs else ("", "")
-        if digits and last[1] and last[0] == start and digits == f"{int(last[1]) + 1:0{len(last[1])}}":
-            runs[-1].append((start, digits))
+        if out and _counts_up(out[-1][-1], name):
+            out[-1].append(name)
         else:
-            runs.append([(start, digits)])
-    parts = []
-    for run in runs:
-        if len(run) < RUN:
-            parts += ["".join(name) for name in run]
-        else:
-            parts.append(f"{''.join(run[0])}-{run[-1][1]}")
-    return ", ".join(parts)
+            out.append([name])
+    return out
+
+
+def _counts_up(before: str, name: str) -> bool:
+    one, other = (re.fullmatch(r"(.*?)([0-9]{1,9})", text) for text in (before, name))
+    if not one or not other or one[1] != other[1] or int(one[2]) + 1 != int(other[2]):
+        return False
+    return len(one[2]) == len(other[2]) or (not (one[2] + other[2]).startswith("0") and other[2][0] != "0")
 
 
 def size(number: int) -> str:

@@ -10,7 +10,11 @@ from functools import lru_cache
 
 from core.names import short_tag
 from core.names import short_tags_of as short_tags_of
+from core.text import in_runs, ranges, run_name
 from tui.view.glyphs import Glyphs
+
+_RUN = 3
+"""Names that count up are joined from so many on: there is little room."""
 
 
 def called(tags: Iterable[str]) -> Callable[[str], str]:
@@ -120,7 +124,7 @@ def listed(names: Sequence[str], cells: int) -> str:
     if len(whole) <= cells:
         return whole
     parts = in_runs(names)
-    said = [_run_name(part) for part in parts]
+    said = [run_name(part, _RUN) for part in parts]
     if len(text := ", ".join(said)) <= cells:
         return text
     for shown in range(len(parts) - 1, 0, -1):
@@ -133,34 +137,8 @@ def listed(names: Sequence[str], cells: int) -> str:
 
 def least_listed(names: Sequence[str]) -> str:
     """The fewest words of `listed` that name a server."""
-    runs = ", ".join(map(_run_name, in_runs(names)))
+    runs = ranges(names, _RUN)
     return min(runs, f"{names[0]} … and {len(names) - 1} more", key=len) if len(names) > 1 else runs
-
-
-def in_runs(names: Sequence[str]) -> list[list[str]]:
-    """The names in pieces: those that follow one another and count up are in one."""
-    out: list[list[str]] = []
-    for name in names:
-        if out and _counts_up(out[-1][-1], name):
-            out[-1].append(name)
-        else:
-            out.append([name])
-    return out
-
-
-def _counts_up(before: str, name: str) -> bool:
-    one, other = (re.fullmatch(r"(.*?)([0-9]{1,9})", text) for text in (before, name))
-    if not one or not other or one[1] != other[1] or int(one[2]) + 1 != int(other[2]):
-        return False
-    return len(one[2]) == len(other[2]) or (not (one[2] + other[2]).startswith("0") and other[2][0] != "0")
-
-
-def _run_name(run: Sequence[str]) -> str:
-    """`web1-9`; two are named."""
-    if len(run) < 3:
-        return ", ".join(run)
-    end = re.search(r"[0-9]+$", run[-1])
-    return f"{run[0]}-{end[0] if end else run[-1]}"
 
 
 def direction(source: str, target: str, cells: int, glyphs: Glyphs) -> str:
