@@ -55,6 +55,7 @@ class BlueGreen:
         self.choose = random.Random(seed)
         self.servers = pair
         slots = {"blue": 8001, "green": 8002} | ({"red": 8003} if self.choose.random() < 0.3 else {})
+        self.slots = len(slots)
         self.project = project_factory(
             pair,
             files={"index.html": "0"},
@@ -93,14 +94,19 @@ class BlueGreen:
         ]
 
     def whole(self) -> None:
-        """What is live serves, and nothing else runs or has a slot; nothing was started twice or stopped too early."""
+        """What is live serves, and nothing else runs or has a slot; nothing was started twice or stopped too early.
+
+        Where there are three slots, what was stopped may keep its own: its retire hook fails once nothing runs, and the
+        next release gets the other one that is free.
+        """
         for place, tag, said in zip(self.servers, self.facts.live(), self.told(), strict=True):
             assert "odd" not in said, said
             slot = said.get("proxy", "none")
             running = {name.removeprefix("run."): text for name, text in said.items() if name.startswith("run.")}
             port = {"blue": 8001, "green": 8002, "red": 8003}[slot]
             assert running == {slot: f"{tag} {port}"}, f"{place.alias}: {tag} is live, {said}"
-            assert said["slots"] == f"{slot} {port} {tag} used", said
+            written = said["slots"].splitlines()
+            assert f"{slot} {port} {tag} used" in written and len(written) < self.slots, said
 
     def serves(self) -> None:
         """What the proxy is turned to runs, wherever the operator died."""

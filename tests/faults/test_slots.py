@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import signal
 
 import pytest
 
+from core import DeployRequest, RecoverRequest
 from core.errors import EXIT_DONE
 from tests.faults.operators import stops_at
 from tests.faults.rolling import seeded
 from tests.faults.slots import PHASES, BlueGreen
 from tests.processes import kill
+from tests.waiting import PATIENCE as LONG
 
 SAMPLE = 4
 """Kills in every run of the tests; the soak has hundreds."""
@@ -39,6 +42,23 @@ def test_an_agent_that_dies_at_the_end_keeps_no_slot_for_what_was_stopped(blue_g
     bed.operator.go_on()
     assert bed.operator.end() == EXIT_DONE
     bed.whole()
+
+
+@pytest.mark.parametrize("slots", [2, 3])
+def test_who_dies_before_the_slot_of_what_was_stopped_is_free_leaves_nothing_to_repair(blue_green, slots):
+    """The retire hook has run, and fails when it runs again."""
+    bed = blue_green({2: 0, 3: 1}[slots])
+    assert bed.slots == slots
+    stop = stops_at(event="hook-finished", on="retire")
+    bed.operator.start(bed.project, "deploy", "production", "--yes", "--tag", bed.next_tag(), first=stop)
+    bed.facts.close()
+    bed.operator.await_stop()
+    bed.operator.signal(signal.SIGKILL)
+    bed.operator.end()
+    bed.facts.do(RecoverRequest("finish"), wait=LONG)
+    for _ in range(3):
+        bed.facts.do(DeployRequest(tag=bed.next_tag()), wait=LONG)
+        bed.whole()
 
 
 @pytest.mark.soak
