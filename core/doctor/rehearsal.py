@@ -6,11 +6,10 @@ no lock and disturbs no operation. The folder is removed however it ends.
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import secrets
 import time
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from urllib.parse import urlsplit
 
@@ -37,8 +36,8 @@ from core.remote.transport import BROKEN
 from core.remote.upload import Upload
 from core.shape import shape_digest
 from core.site import ServerSite
+from core.tar.compression import PLAIN, compressor, packer
 from core.tar.writer import END, header, padding
-from core.tar.zstd import zstd_library
 from core.text import clean
 
 TAG = "rehearsal"
@@ -150,7 +149,10 @@ def _release(held: Held, project: Project, state: ServerState, upload: Upload, *
         from core.doctor.store import store  # few projects have a store
 
         yield from store(held, project, state, manifest, raw)
-    unpack, raw = _packed(raw, state.features)
+    unpack = packer(state.features)
+    if unpack != PLAIN:
+        squeeze = compressor(unpack, state.rtt)
+        raw = squeeze.compress(raw) + squeeze.flush()
     cancel = Cancel()
     record = Record(
         tag=TAG, seq=1, created=time.time(), digest=manifest.digest, bytes=manifest.bytes, files=manifest.files
@@ -160,10 +162,10 @@ def _release(held: Held, project: Project, state: ServerState, upload: Upload, *
         upload.send(raw)
         upload.finish()
     except TurnoutError as error:
-        if unpack != "none":
+        if unpack != PLAIN:
             error.hint = f"is {unpack} there what it should be? `echo it works | {unpack} | {unpack} -d` shows it"
         raise error.at(phase="upload") from None
-    packed = "uncompressed: there is neither zstd nor gzip" if unpack == "none" else f"compressed with {unpack}"
+    packed = "uncompressed: there is neither zstd nor gzip" if unpack == PLAIN else f"compressed with {unpack}"
     yield Finding("upload", OK, f"files arrive, {packed}")
     try:
         held.stage(
@@ -191,16 +193,6 @@ def _release(held: Held, project: Project, state: ServerState, upload: Upload, *
     except TurnoutError as error:
         raise error.at(phase="finish") from None
     yield Finding("rehearsal", OK, "a small release was made, switched to and removed, in a folder of its own")
-
-
-def _packed(raw: bytes, has: Set[str]) -> tuple[str, bytes]:
-    """With what a server that has these programs unpacks a deploy's files, and the stream packed for that."""
-    if "zstd" in has:
-        with suppress(ImportError):
-            return "zstd", zstd_library().compress(raw)
-    if "gzip" in has:
-        return "gzip", gzip.compress(raw, 1, mtime=0)
-    return "none", raw
 
 
 def _command(held: Held, project: Project) -> Iterator[Finding]:

@@ -6,11 +6,11 @@ import os
 from collections.abc import Callable, Iterable, Sequence, Set
 
 from core.jobs import Cancel
-from core.operations.fan_out import PLAIN, ZSTD, gzip, zstd
 from core.remote.held import Held
 from core.remote.lanes import PIECE, Lanes, LargeFile, Target
 from core.remote.upload import Upload
 from core.source.tree import Tree
+from core.tar.compression import PLAIN, compressor
 from core.tar.writer import changed
 from core.text import count
 
@@ -83,7 +83,7 @@ class Beside:
         rtt = held.session.rtt
 
         def squeeze(content: bytes) -> bytes:
-            squeezes = zstd(rtt) if unpack == ZSTD else gzip()
+            squeezes = compressor(unpack, rtt)
             return squeezes.compress(content) + squeezes.flush()
 
         target = Target(held.root, held.token, unpack, held.session.ownership, squeeze if unpack != PLAIN else None)

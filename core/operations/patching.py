@@ -12,12 +12,12 @@ from core.config import Project
 from core.errors import TurnoutError
 from core.jobs import Cancel
 from core.manifest import Difference, Manifest
-from core.operations.fan_out import has_zstd
 from core.records import Record, ServerState
 from core.source import tree_without_build
 from core.source.sums import KeptSums
 from core.source.tree import Tree
 from core.sums import Run, matched
+from core.tar.compression import has_zstd
 from core.tar.patches import Patches, read_at
 
 NEAR = 0.005

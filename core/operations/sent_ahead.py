@@ -19,7 +19,7 @@ from core.jobs import Ahead, Cancel
 from core.operations.fan_out import FanOut
 from core.operations.progress import Progress
 from core.operations.run import Run
-from core.operations.streams import LONG_WAY, PREFIX, packing_of
+from core.operations.streams import PREFIX, is_long, packing_of
 from core.plan import UPLOAD, Plan
 from core.planner.freeze import frozen
 from core.planner.release import refusal_before_tree
@@ -210,7 +210,7 @@ def _servers(run: Run, tag: str, states: Mapping[str, ServerState]) -> list[str]
         name
         for name, state in states.items()
         if state.cache_empty
-        and run.session(name).rtt < LONG_WAY
+        and not is_long(run.session(name).rtt)
         and not refusal_before_tree(state, hard_links=project.deploy.copy_mode == "hardlink")
     ]
     return names if len(names) <= FEW else []

@@ -10,9 +10,9 @@ from msgspec import Struct, field
 from core import layout
 from core.entry import new_folders
 from core.jobs import Cancel
-from core.operations.fan_out import PIECE, PIECES, best_packing, probes
 from core.source.coming import Coming
 from core.source.tree import Tree
+from core.tar.compression import PIECE, PIECES, best_packing, probes
 from core.tar.writer import Chunk, stream, stream_of_arrivals
 
 if TYPE_CHECKING:
@@ -52,13 +52,13 @@ class Stream(Struct):
     _coming: Coming | None = None
 
     def packing(self, cancel: Cancel) -> str:
-        """How it is packed (fan_out.PLAIN and others); to be asked first. Raises SourceError, Cancelled.
+        """How it is packed (compression.PLAIN and others); to be asked first. Raises SourceError, Cancelled.
 
         Files that have to be read from the source first are sent as they come, but for patches and pieces, which need
         all of them.
         """
         tree, paths = self.tree, self.paths
-        far = self.beside and self.rtt >= LONG_WAY
+        far = self.beside and is_long(self.rtt)
         if self.patching is None and not (far and self.content >= MUCH):
             self._coming = tree.come(paths, cancel)
             if self._coming:
@@ -105,6 +105,11 @@ def _above(paths: Sequence[bytes]) -> set[bytes]:
     """
     known = set(paths)
     return {folder for path in paths for folder in new_folders(path, known)}
+
+
+def is_long(rtt: float) -> bool:
+    """Whether a way of so many seconds is one over which more connections may pay."""
+    return rtt >= LONG_WAY
 
 
 def packing_of(coming: Coming, has: Set[str], rtt: float) -> str:

@@ -69,7 +69,7 @@ class Waiting:
 def waiting(project_factory, engine, tmp_path, monkeypatch):
     """Make a project for places."""
     # How busy the machine is must not make the way long.
-    monkeypatch.setattr(sent_ahead, "LONG_WAY", 3600.0)
+    monkeypatch.setattr(streams, "LONG_WAY", 3600.0)
 
     made = []
 

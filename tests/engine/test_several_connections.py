@@ -11,7 +11,7 @@ import pytest
 from core.config import Server
 from core.errors import ConnectError
 from core.events import Note
-from core.operations import large, sent_ahead, streams
+from core.operations import large, streams
 from core.remote import lanes, launch
 from core.remote.connection import Connection
 from core.remote.link import Routes
@@ -31,7 +31,6 @@ FILES = {"video": os.urandom(SIZE), "folder\n/of two words\n": TEXT, "tool": Scr
 def short_pieces(monkeypatch):
     """What is large, and far, is smaller and nearer than in earnest."""
     monkeypatch.setattr(streams, "LONG_WAY", 0.0)
-    monkeypatch.setattr(sent_ahead, "LONG_WAY", 0.0)  # else a fast git has the files leave over one connection
     monkeypatch.setattr(streams, "MUCH", 1)
     monkeypatch.setattr(large, "LARGE", 500_000)
     monkeypatch.setattr(large, "lanes_for", lambda total, rtt, servers: 4 if total else 1)

@@ -9,7 +9,8 @@ import pytest
 
 from core.events import UploadProgress
 from core.jobs import Job
-from core.operations import fan_out, passes
+from core.operations import passes
+from core.tar import compression
 from tests.servers import need
 from tests.waiting import until
 
@@ -24,10 +25,10 @@ def test_text_travels_compressed_where_that_pays_and_arrives_whole(
     if zstd:
         need("zstd")
     else:
-        monkeypatch.setattr(fan_out, "has_zstd", lambda: False)
+        monkeypatch.setattr(compression, "has_zstd", lambda: False)
     if not delay:
         # How busy the machine is must not make the way long.
-        monkeypatch.setattr(fan_out, "COMPRESS_RTT", 3600.0)
+        monkeypatch.setattr(compression, "COMPRESS_RTT", 3600.0)
     network, far = proxy(sshd, delay)
     files = TEXT | {"noise": os.urandom(20_000)}
     distant = engine(project_factory([far], files=files))
@@ -42,7 +43,7 @@ def test_text_travels_compressed_where_that_pays_and_arrives_whole(
 @pytest.mark.parametrize("way", ["before the tree is read", "what changed", "packed", "folder", "archive"])
 def test_a_server_that_stands_still_holds_nobody_up(servers, proxy, project_factory, engine, way, monkeypatch):
     """Of more than waits for it, too. What it lacks is sent once it goes on."""
-    monkeypatch.setattr(fan_out, "COMPRESS_RTT", 0.0 if way == "packed" else 3600.0)
+    monkeypatch.setattr(compression, "COMPRESS_RTT", 0.0 if way == "packed" else 3600.0)
     first, second, third = servers(3)
     network, still = proxy(second)
     files: dict[str, bytes | str] = {f"data/{number}": os.urandom(300_000) for number in range(40)}
@@ -81,8 +82,8 @@ def test_servers_of_unlike_speed_get_the_same(servers, proxy, project_factory, e
     if zstd:
         need("zstd")
     else:
-        monkeypatch.setattr(fan_out, "has_zstd", lambda: False)
-        monkeypatch.setattr(fan_out, "COMPRESS_RTT", 3600.0)
+        monkeypatch.setattr(compression, "has_zstd", lambda: False)
+        monkeypatch.setattr(compression, "COMPRESS_RTT", 3600.0)
     places = servers(6)
     far = [proxy(place, rate=rate)[1] for place, rate in zip(places, (0, 16e6, 8e6, 6e6, 4e6, 0), strict=True)]
     noise = [os.urandom(60_000) for _ in range(100)]

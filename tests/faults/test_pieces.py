@@ -12,7 +12,7 @@ import pytest
 
 from core.errors import Cancelled, ConnectError, TurnoutError
 from core.events import Note
-from core.operations import large, sent_ahead, streams
+from core.operations import large, streams
 from core.remote import lanes
 from tests.engine.driving import Engine, at_rest, current, live
 from tests.faults.test_breaks import agents_of
@@ -27,9 +27,9 @@ AFTER = 3
 """Pieces that have been sent when it happens."""
 IN_PIECES = """
 import os, signal
-from core.operations import large, sent_ahead, streams
+from core.operations import large, streams
 from core.remote import lanes
-streams.LONG_WAY, streams.MUCH, large.LARGE, sent_ahead.LONG_WAY = 0.0, 1, 500_000, 0.0
+streams.LONG_WAY, streams.MUCH, large.LARGE = 0.0, 1, 500_000
 large.lanes_for = lambda total, rtt, servers: 4 if total else 1
 lanes.PIECE = 4 * lanes.BLOCK
 gave, given = lanes.Lane.give, []
@@ -46,7 +46,6 @@ lanes.Lane.give = give
 def in_pieces(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], object]], None]:
     """What is large, and far, is smaller and nearer than in earnest. Gives what lets something happen in the middle."""
     monkeypatch.setattr(streams, "LONG_WAY", 0.0)
-    monkeypatch.setattr(sent_ahead, "LONG_WAY", 0.0)  # else a fast git has the files leave over one connection
     monkeypatch.setattr(streams, "MUCH", 1)
     monkeypatch.setattr(large, "LARGE", 500_000)
     monkeypatch.setattr(large, "lanes_for", lambda total, rtt, servers: 4 if total else 1)

@@ -8,8 +8,8 @@ import zlib
 import pytest
 
 from core.manifest import FILE, FOLDER_ENTRY, Entry, Manifest
-from core.operations import fan_out
-from core.operations.fan_out import (
+from core.tar import compression
+from core.tar.compression import (
     COMPRESS_FROM,
     COMPRESS_RTT,
     FAR_RTT,
@@ -91,9 +91,9 @@ def test_a_packed_stream_holds_what_went_in_and_counts_it(way: str) -> None:
 def test_both_ends_decide_how_an_upload_is_packed(
     monkeypatch: pytest.MonkeyPatch, features: str, library: bool, rtt: float, content: str, how: str
 ) -> None:
-    monkeypatch.setattr(fan_out, "has_zstd", lambda: library)
+    monkeypatch.setattr(compression, "has_zstd", lambda: library)
     assert (
-        fan_out.best_packing(
+        compression.best_packing(
             frozenset(features.split()), COMPRESS_FROM, rtt, lambda: [NOISE if content == "noise" else TEXT]
         )
         == how

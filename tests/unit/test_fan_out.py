@@ -10,8 +10,9 @@ import pytest
 
 from core.errors import SourceError
 from core.operations import passes
-from core.operations.fan_out import GZIP, MOST_PASSES, PLAIN, ZSTD, FanOut, has_zstd
+from core.operations.fan_out import MOST_PASSES, FanOut
 from core.operations.passes import DEPTH, START, Pass, is_too_slow
+from core.tar.compression import GZIP, PLAIN, ZSTD, has_zstd
 from core.tar.writer import Chunk
 from tests.waiting import PATIENCE, until
 

@@ -8,8 +8,9 @@ import pytest
 
 from core.errors import ConnectError, DiskFull, FleetError, ServerError, SourceError, TurnoutError, together
 from core.jobs import Ahead
-from core.operations.fan_out import PLAIN, FanOut
+from core.operations.fan_out import FanOut
 from core.remote.link import unreachable
+from core.tar.compression import PLAIN
 from core.tar.writer import Chunk
 
 NAMES = ["web1", "web2"]
