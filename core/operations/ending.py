@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 
 from core import layout
 from core.errors import Astray, ConnectError, LockedError, LockLost, NeedsPerson, TurnoutError
-from core.events import server_failed
+from core.events import Note, server_failed
 from core.fleet import at_once
 from core.jobs import Cancel
 from core.operations.run import Run
@@ -18,29 +19,39 @@ REVIVALS = 4
 """Attempts to connect again to a server whose connection broke."""
 REVIVAL_PAUSE = 3.0
 """Seconds between those attempts."""
+TIDYING = 10.0
+"""Seconds after which no further attempt is made where nothing was switched: the server's agent tidies up by itself."""
 FRESH = 3.0
 """Seconds for which an answer that a server gave under its lock is trusted. A process that was stopped for longer, or a
 machine that slept, asks again."""
 
 
-def revive(run: Run, name: str, cancel: Cancel) -> None:
+def revive(run: Run, name: str, cancel: Cancel, patience: float = math.inf) -> None:
     """Connect again and take the lock that our own agent there gave back, or still holds without an operator.
 
+    patience   seconds after which no further attempt is made
     A cancel shortens the pauses. Raises ConnectError, LockedError.
     """
+    since = clock()
+    run.emit(Note(server=name, text="its connection is gone: connecting again"))
     for attempt in range(1, REVIVALS + 1):
         try:
             run.fleet.open(name)
             run.take(name)
             return
         except (ConnectError, LockedError):
-            if attempt == REVIVALS:
+            if attempt == REVIVALS or clock() - since > patience:
                 raise
             cancel.wait(REVIVAL_PAUSE)
 
 
 def end(
-    run: Run, left: Mapping[str, str], conclude: Callable[[str, bool], object], cancel: Cancel, since: float = 0.0
+    run: Run,
+    left: Mapping[str, str],
+    conclude: Callable[[str, bool], object],
+    cancel: Cancel,
+    since: float = 0.0,
+    patience: Callable[[str], float] = lambda _: math.inf,
 ) -> dict[str, TurnoutError]:
     """Send every server its last request; the errors of servers where `current` is not as this operation left it, or
     where that is unknown.
@@ -49,6 +60,7 @@ def end(
     conclude  the last request; True where the lock was lost and taken again, and others may have changed things
     cancel    see revive
     since     the `clock` before the first server was asked to end, where that was earlier
+    patience  of a server: see revive
     Where `current` is right but the last request failed, that is a warning.
     """
     since = since or clock()
@@ -59,7 +71,7 @@ def end(
         if isinstance(error, (ConnectError, LockLost)):
             run.let_go(name)
             try:
-                revive(run, name, cancel)
+                revive(run, name, cancel, patience(name))
                 conclude(name, not _alone(run, name))
                 return
             except Astray:

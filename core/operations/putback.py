@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from core.errors import Astray, ConnectError, FleetError, LockLost, NeedsPerson, TurnoutError
 from core.events import GoingBack, Switched
 from core.fleet import Outcome
 from core.jobs import Cancel, Controls
 from core.moments import FAILURE
-from core.operations.ending import end, look_again, revive, unclaimed
+from core.operations.ending import TIDYING, end, look_again, revive, unclaimed
 from core.operations.going_back import going_back
 from core.operations.hook_runs import HookRuns
 from core.operations.leaving_out import withdraw
@@ -31,9 +33,11 @@ def put_back(run: Run, standing: Standing, hooks: HookRuns, cause: TurnoutError)
     went = bool(standing.switched)
     why = run.fleet.project.mask(_reason(cause))
 
+    patience = partial(_patience, standing)
+
     def conclude(name: str, again: bool) -> None:
         if not run.session(name).usable:
-            revive(run, name, cancel)
+            revive(run, name, cancel, patience(name))
         slots = None if again else standing.slots.text(name)
         _conclude(run, standing, name, why if went else "", cause, slots)
 
@@ -46,7 +50,7 @@ def put_back(run: Run, standing: Standing, hooks: HookRuns, cause: TurnoutError)
         before = {name: points_to(standing.states[name].current_target) for name in outcome.results}
         if standing.slots:  # what was started is stopped before others can get its slot
             withdraw_start(standing, hooks, list(outcome.results), cancel)
-        lost = end(run, before, conclude, cancel)
+        lost = end(run, before, conclude, cancel, patience=patience)
         if not standing.slots:
             hooks.failed(cancel, list(outcome.results))
         if hooks.any_at((FAILURE,)):
@@ -121,8 +125,13 @@ def _surely(run: Run, standing: Standing, name: str, cancel: Cancel) -> bool:
             return _restore(run, standing, name)
         except (ConnectError, LockLost):
             run.let_go(name)
-    revive(run, name, cancel)
+    revive(run, name, cancel, _patience(standing, name))
     return _restore(run, standing, name, ours=_is_newest(run, name))
+
+
+def _patience(standing: Standing, name: str) -> float:
+    """Seconds after which no further attempt is made to connect to a server again."""
+    return math.inf if name in standing.switched or name in standing.drained else TIDYING
 
 
 def _is_newest(run: Run, name: str) -> bool:

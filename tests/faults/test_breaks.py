@@ -11,8 +11,8 @@ import pytest
 from core import DeployRequest, RecoverRequest
 from core.errors import EXIT_CONNECT, EXIT_PERSON, TurnoutError
 from core.manifest import parse
-from core.operations import ending
-from core.remote import command
+from core.operations import ending, putback
+from core.remote import command, link
 from tests.faults.breaking import Breaking, seeded, stopped
 from tests.faults.conftest import entries_of
 from tests.processes import command_line_of, kill
@@ -199,10 +199,15 @@ def test_soak_a_network_that_falls_silent_in_the_switch_is_said_and_recovered(
 def test_a_network_that_falls_silent_while_a_hook_runs_is_noticed_before_the_hooks_time_is_up(
     servers, proxy, project_factory, truth, monkeypatch, on
 ):
-    """The server ends the hook, and gives its lock back, as soon as it has heard nothing for a while."""
+    """The server ends the hook, and gives its lock back, as soon as it has heard nothing for a while. It is asked again
+    and again only where something was switched.
+    """
     monkeypatch.setattr(command, "SILENT_AFTER", 3.0)
     monkeypatch.setattr(command, "_ASK_EVERY", 1.0)
-    monkeypatch.setattr(ending, "REVIVALS", 1)
+    monkeypatch.setattr(link, "BANNER_TIMEOUT", 1.0)
+    monkeypatch.setattr(ending, "REVIVALS", 2)
+    monkeypatch.setattr(ending, "REVIVAL_PAUSE", 0.0)
+    monkeypatch.setattr(putback, "TIDYING", 0.0)
     fleet = servers(2, separate=True)
     network, far = proxy(fleet[1])
     project = project_factory([fleet[0], far])
@@ -219,12 +224,16 @@ def test_a_network_that_falls_silent_while_a_hook_runs_is_noticed_before_the_hoo
     def freeze() -> None:
         until(began.exists, "the hook")
         network.freeze()
+        before.append(network.connections)
 
+    before: list[int] = []
     threading.Thread(target=freeze, daemon=True).start()
     with pytest.raises(TurnoutError) as raised:
         facts.do(DeployRequest(tag="two"))
     assert raised.value.exit_code == (EXIT_PERSON if on == "after-switch" else EXIT_CONNECT)
     assert "nothing came from it for" in str(raised.value)
+    attempts = network.connections - before[0]
+    assert attempts == (2 if on == "after-switch" else 1)
     network.thaw()
     facts.close()
     until(facts.unlocked, "the agents to give their locks back")
