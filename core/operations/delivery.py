@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -54,7 +54,7 @@ class Delivery:
         self._patching: dict[FanOut, Patching | None] = {}
         self._large: dict[FanOut, list[LargeFile]] = {}
         self._senders = sum(step.action == UPLOAD and not step.stored for step in prepared.plan.steps)
-        self.fetching = _fetching(run, prepared, states)
+        self.fetching = _fetching(run, prepared, states, self._patches_pay)
         self._ahead = prepared.ahead
         self._begun = set(self._ahead.servers) if self._ahead else set[str]()
         self._group_known()
@@ -62,22 +62,51 @@ class Delivery:
             self._ahead.go(partial(self._rest, self._ahead.coming))
 
     def _group_known(self) -> None:
-        """Servers with the same cache get the same stream; a server whose cache is compared first has its own."""
-        if self._tree is None:
-            return
+        """What is known of what servers lack; a server whose cache is compared first has its own stream."""
+        if self._tree is not None:
+            sent = [step for step in self._plan.steps if step.action == UPLOAD and step.exact and not step.stored]
+            self._group([step.server for step in sent if step.server not in self._begun])
+
+    def _group(self, servers: Iterable[str]) -> None:
+        """Servers with the same cache get the same stream."""
+        tree = self._tree
+        assert tree is not None
         groups: dict[tuple[str, bool], list[str]] = {}
-        for step in self._plan.steps:
-            cache = self._caches.get(step.server)
-            if step.action == UPLOAD and step.exact and not step.stored and step.server not in self._begun:
-                key = cache.digest if cache else "", self._is_of_group(step.server)
-                groups.setdefault(key, []).append(step.server)
+        for name in servers:
+            cache = self._caches.get(name)
+            groups.setdefault((cache.digest if cache else "", self._is_of_group(name)), []).append(name)
         for (_, of_group), names in groups.items():
             cache = self._caches.get(names[0])
-            change = difference(cache or EMPTY, self._tree.manifest, of_group=of_group)
+            change = difference(cache or EMPTY, tree.manifest, of_group=of_group)
             fan_out = self._fan_out(change, names, cache or EMPTY, whole=cache is None)
             for name in names:
                 self._differences[name] = change
                 self._fan_outs[name] = fan_out
+
+    def _patches_pay(self, servers: Sequence[str], cancel: Cancel) -> bool:
+        """Whether patches for servers that hold the same cost about as little as what differs, put into the store once.
+        If so, `send` sends them. Raises SourceError, Cancelled.
+        """
+        store = self._run.fleet.project.store
+        if not (store and store.saves and any(self._plan.step(name).patched for name in servers)):
+            return False
+        self._senders += len(servers)
+        self._group(servers)
+        differs = self._differences[servers[0]].bytes
+        travels = 0
+        for name in servers:
+            fan_out = self._fan_outs[name]
+            fan_out.unpack(cancel)
+            patching = self._patching[fan_out]
+            travels += patching.bytes if patching else differs
+        if travels - differs < store.saves:
+            text = f"patches of {size(travels)} are sent from here, in place of {size(differs)} for the store"
+            self._run.emit(Note(text=text))
+            return True
+        self._senders -= len(servers)
+        for name in servers:
+            del self._differences[name], self._fan_outs[name]
+        return False
 
     def _is_of_group(self, name: str) -> bool:
         """Whether a group shares the deploy root of a server."""
@@ -283,13 +312,18 @@ class Delivery:
         return fan_out
 
 
-def _fetching(run: Run, prepared: Prepared, states: Mapping[str, ServerState]) -> Fetching | None:
+def _fetching(
+    run: Run,
+    prepared: Prepared,
+    states: Mapping[str, ServerState],
+    patches_pay: Callable[[Sequence[str], Cancel], bool],
+) -> Fetching | None:
     """What the servers of the plan fetch from the store; None where none does."""
     if not any(step.stored for step in prepared.plan.steps):
         return None
     from core.operations.stored import Fetching  # few projects have a store
 
-    return Fetching(run, prepared, states)
+    return Fetching(run, prepared, states, patches_pay)
 
 
 def readable_for(group: str, manifest: Manifest) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
@@ -90,27 +90,37 @@ class _Ready(Struct, frozen=True):
 class Fetching:
     """The servers of one operation that fetch from the store.
 
+    patches_pay    whether patches for these servers travel in place of a pack that is not in the store yet
     bytes, files   what they have fetched, all together: of file content
     """
 
-    def __init__(self, run: Run, prepared: Prepared, states: Mapping[str, ServerState]) -> None:
+    def __init__(
+        self,
+        run: Run,
+        prepared: Prepared,
+        states: Mapping[str, ServerState],
+        patches_pay: Callable[[Sequence[str], Cancel], bool],
+    ) -> None:
         self.bytes = self.files = 0
         self._run = run
         self._prepared = prepared
         self._states = states
+        self._patches_pay = patches_pay
         self._lock = threading.Lock()
         self._packing: dict[str, threading.Lock] = {}
-        self._ready: dict[str, _Ready | StoreError] = {}
+        self._ready: dict[str, _Ready | StoreError | None] = {}
 
     def fetch(self, name: str, cancel: Cancel) -> bool:
-        """Have a server fetch its files. False, after a warning that says why, where they have to be sent from here:
-        its deploy-cache is to be compared first.
+        """Have a server fetch its files. False where they have to be sent from here: patches of them, or, after a
+        warning that says why, what its deploy-cache lacks once it was compared.
 
         Raises what ends an operation: Cancelled, ConnectError, LockLost, SourceError.
         """
         step = self._prepared.plan.step(name)
         try:
             ready = self._pack(self._states[name].cache if step.stored == CHANGES else "", cancel)
+            if ready is None:
+                return False
             self._ask_until_it_works(name, ready, cancel)
         except LockLost:
             raise
@@ -172,8 +182,9 @@ class Fetching:
         took = time.monotonic() - began
         run.emit(Note(server=name, text=f"fetched {size(pack.bytes)} from the store in {took:.1f} s"))
 
-    def _pack(self, old: str, cancel: Cancel) -> _Ready:
-        """The pack for servers whose deploy-cache holds the tree `old`; who asks first puts it into the store."""
+    def _pack(self, old: str, cancel: Cancel) -> _Ready | None:
+        """The pack for servers whose deploy-cache holds the tree `old`; who asks first puts it into the store. None
+        where patches are sent in its place."""
         with self._lock:
             turn = self._packing.setdefault(old, threading.Lock())
         while not turn.acquire(timeout=0.1):
@@ -191,7 +202,7 @@ class Fetching:
             raise found
         return found
 
-    def _put(self, old: str, cancel: Cancel) -> _Ready:
+    def _put(self, old: str, cancel: Cancel) -> _Ready | None:
         run, tree = self._run, self._prepared.tree
         assert tree is not None
         objects, digest = objects_of(run.fleet.project), tree.manifest.digest
@@ -209,6 +220,9 @@ class Fetching:
         if pack is None and not old:
             pack, _ = trees.push(objects, tree, run.fleet.environment.name, run.who, run.emit, cancel)
         elif pack is None:
+            steps = [step for step in self._prepared.plan.steps if step.stored == CHANGES]
+            if self._patches_pay([step.server for step in steps if self._states[step.server].cache == old], cancel):
+                return None
             pack = trees.push_pack(objects, tree, run.emit, cancel, change, old)
         return _Ready(catalog.pack_key(digest, pack.id, old), pack, contents_of(tree.manifest, change))
 

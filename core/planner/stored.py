@@ -91,13 +91,15 @@ def choice(plan: Plan, states: Mapping[str, ServerState], whole_bytes: int, ther
         whole = True
         chosen |= dict.fromkeys((step.server for step in fresh), WHOLE)
     for base, steps in groups.items():
-        each = steps[0].send_bytes
-        cost = 0 if base in there.changes else each
-        if _sum(steps) - cost >= saves:
-            pushed += cost
-            chosen |= dict.fromkeys((step.server for step in steps), CHANGES)
-        elif whole and _sum(steps) >= saves and each * WORTH >= whole_bytes:
-            chosen |= dict.fromkeys((step.server for step in steps), WHOLE)
+        each, together = steps[0].send_bytes, _sum(steps)
+        servers = [step.server for step in steps]
+        if base in there.changes and together >= saves:
+            chosen |= dict.fromkeys(servers, CHANGES)
+        elif whole and together >= saves and each * WORTH >= whole_bytes:
+            chosen |= dict.fromkeys(servers, WHOLE)
+        elif together - each >= saves:
+            pushed += each
+            chosen |= dict.fromkeys(servers, CHANGES)
     unable = {step.server: why for step in _uploads(plan) if (why := incapable(states[step.server]))}
     return Choice(chosen, pushed, unable)
 
@@ -113,7 +115,8 @@ def through_store(plan: Plan, choices: Sequence[Choice], where: str) -> Plan:
     if not chosen:
         return plan
     pushed = sum(each.pushed for each in choices)
-    first = f"{size(pushed)} put there first" if pushed else "nothing has to be put there"
+    patched = any(step.patched and chosen.get(step.server) == CHANGES for step in plan.steps)
+    first = f"{'at most ' * patched}{size(pushed)} put there first" if pushed else "nothing has to be put there"
     return replace(
         plan,
         steps=tuple(replace(step, stored=chosen.get(step.server, "")) for step in plan.steps),

@@ -20,7 +20,7 @@ from core.doctor import OK, WARNING, examine
 from core.errors import Cancelled, SourceError, StoreError, StoreSilent
 from core.events import Note, unheard
 from core.jobs import Cancel
-from core.operations import storing
+from core.operations import patching, storing
 from core.remote import launch
 from core.settings import Settings
 from core.store import catalog, objects, sending
@@ -127,6 +127,31 @@ def test_servers_fetch_what_was_put_there_once(seaweed, folder, bucket, fleet, p
     for place in fleet:
         assert live(place) == "r2"
         assert snapshot(place.files / "releases/r2") == snapshot(project.tree)
+
+
+@pytest.mark.parametrize(("change", "way"), [("part", "sent"), ("mode", "sent"), ("all", "fetched")])
+def test_a_change_inside_a_large_file_is_not_put_there_as_a_whole(
+    change, way, seaweed, folder, bucket, servers, project_factory, engine, monkeypatch
+):
+    """Patches that are sent from here are fewer bytes; where there is nothing to patch, the servers fetch."""
+    need("zstd")
+    monkeypatch.setattr(patching, "NEAR", 0.0)
+    places, old = servers(2), os.urandom(3 << 20)
+    project = project_factory(places, {"big": old, "a": "1\n"}, extra=seaweed.table(folder, saves="1 MB"))
+    engine(project).deploy(tag="r1")
+    if change == "mode":
+        (project.tree / "big").chmod(0o755)
+    new = {"part": old[:99] + b"new" + old[102:], "mode": old, "all": os.urandom(3 << 20)}[change]
+    (project.tree / "big").write_bytes(new)
+    project.commit({"a": "2\n"})
+    operator = engine(project)
+    assert "at most 3.1 MB put there first" in operator.plan(DeployRequest(tag="r2")).store
+    summary = operator.deploy(tag="r2").summary
+    assert way in summary and not {"sent", "fetched"} - {way} & set(summary.split()), summary
+    assert sum("/from/" in key for key in bucket.keys if key.endswith(".tar.gz")) == (way == "fetched")
+    at_rest(places)
+    shutil.rmtree(project.tree / ".git")
+    assert [snapshot(place.files / "releases/r2") for place in places] == [snapshot(project.tree)] * 2
 
 
 def cut(key, raw, bucket):
