@@ -35,6 +35,8 @@ TRIES = 3
 """How often a server tries to fetch a pack: the address may have run out, or the connection broken off."""
 _REFUSED = re.compile(r"\b40[013]\b")
 _SILENT = "nothing came from the store"
+_WAITED = re.compile(rf"{_SILENT}|time(d |-)?out", re.IGNORECASE)
+"""Says a server that has waited for the store as long as it does: next time it would wait as long."""
 _BROKEN = re.compile(rf"curl: \((18|28|52|55|56|92)\)|wget ended with status 4|wget2 broke off|{_SILENT}")
 
 
@@ -135,7 +137,7 @@ class Fetching:
     def _ask_until_it_works(self, name: str, ready: _Ready, cancel: Cancel) -> None:
         """Up to TRIES requests to a server. Raises StoreError, ServerError where none of them worked.
 
-        A store that fell silent is asked again only if something had come by then.
+        A store that fell silent, or a firewall that drops what goes there, is tried again only if something had come.
         """
         came = before = 0
 
@@ -152,8 +154,8 @@ class Fetching:
             except (StoreError, ServerError) as error:
                 cancel.check()
                 again = _REFUSED.search(error.detail) or _BROKEN.search(error.detail)
-                silent = _SILENT in error.detail and came <= before
-                if number == TRIES or not again or silent:
+                in_vain = _WAITED.search(error.detail) and came <= before
+                if number == TRIES or not again or in_vain:
                     raise
                 before = came
                 self._run.emit(Note(server=name, text=f"{_said(error)}; trying again"))

@@ -7,9 +7,10 @@ import http.server
 import json
 import os
 import shutil
+import socket
 import threading
 import time
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -571,6 +572,43 @@ def test_a_server_that_hears_nothing_from_the_store_goes_on_or_gets_its_files_fr
     assert [said in text and text.endswith("its files are sent from here") for text in warnings(operator)] == (
         [] if fates[-1] == "" else [True]
     )
+    at_rest([place])
+
+
+@pytest.fixture
+def dropping():
+    """An address that answers nobody who wants to connect, as behind a firewall that drops what comes."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as listener, ExitStack() as waiting:
+        for _ in range(3):  # whoever comes next is not answered
+            client = waiting.enter_context(socket.socket())
+            client.setblocking(False)
+            client.connect_ex(listener.getsockname())
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+@pytest.mark.parametrize("fetcher", FETCHERS)
+def test_a_server_behind_a_firewall_that_drops_what_goes_to_the_store_waits_for_it_once(
+    place_with, fetcher, dropping, seaweed, folder, project_factory, engine, monkeypatch
+):
+    place, given, stripped = place_with(FETCHERS[fetcher]), [], launch.stripped
+
+    def hasty(name):
+        text = stripped(name).replace("--connect-timeout 10", "--connect-timeout 1").replace("-T 10", "-T 1")
+        return text.replace('"$idle" -ge 30', '"$idle" -ge 3')  # wget2 waits for an answer as long as for more
+
+    monkeypatch.setattr(launch, "stripped", hasty)
+    real = objects.Objects.address
+
+    def address(self, key, *, fresh=False):
+        given.append(fresh)
+        return real(self, key, fresh=fresh).replace(seaweed.endpoint, dropping)
+
+    monkeypatch.setattr(objects.Objects, "address", address)
+    operator = engine(project_factory([place], SMALL, extra=seaweed.table(folder)))
+    operator.deploy(tag="r1")
+    (warning,) = warnings(operator)
+    assert warning.endswith("its files are sent from here") and given == [False], (warning, given)
+    assert live(place) == "r1"
     at_rest([place])
 
 
