@@ -43,7 +43,7 @@ def recorded(project: Project, cancel: Cancel) -> tuple[frozenset[str], frozense
 
 def _unasked(error: TurnoutError) -> ConnectError:
     hint = "the store is not pruned while it is unknown what the records of a server need"
-    return ConnectError(error.title, detail=error.detail, hint=hint)
+    return ConnectError(error.title, detail=error.detail, hint=f"{error.hint}; {hint}" if error.hint else hint)
 
 
 def _lost(fleet: Fleet, states: Mapping[str, ServerState], answers: Mapping[str, Recorded]) -> dict[str, TurnoutError]:

@@ -14,6 +14,7 @@ from core.events import Emit, Note
 from core.jobs import Cancel, several
 from core.operations.needed import recorded
 from core.source import make_tree, source_of
+from core.source.kinds import refuse_empty
 from core.source.tree import Tree
 from core.store import catalog, trees
 from core.store.catalog import Object, Pack, Pruning, Pushed, StoredTree
@@ -51,6 +52,7 @@ def push(
     again     also where the store has it already: what is there may be not right
     Raises StoreError, SourceError, UsageError.
     """
+    refuse_empty(ref)
     objects = store_of(project)
     source_of(project).check(ref)
     tree = make_tree(project, ref, emit, cancel, target=environment, rebuild=rebuild)

@@ -178,8 +178,9 @@ def _strangers(row: FleetRelease, steps: Sequence[Step]) -> list[str]:
     names = [step.server for step in steps if step.action in (STAGE, UPLOAD) and step.server not in recorded(row)]
     if not names or any(step.refusal for step in steps):
         return []
-    who = ", ".join(recorded(row))
-    return [f"{', '.join(names)} never had {row.tag}: it is sent there, with the record that {who} has"]
+    having = recorded(row)
+    who = f"{', '.join(having)} {'has' if len(having) == 1 else 'have'}"
+    return [f"{', '.join(names)} never had {row.tag}: it is sent there, with the record that {who}"]
 
 
 _EACH = "Go back on servers with the same content only: --server names them"

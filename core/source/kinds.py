@@ -179,6 +179,15 @@ def same_or_none(source: Source, record: Record, target: str, emit: Emit, cancel
         return None
 
 
+def refuse_empty(ref: str | None) -> None:
+    """UsageError for a revision without a name: a variable that a script has not set must not deploy another one."""
+    if ref is not None and not ref.strip():
+        raise UsageError(
+            "the revision is empty",
+            hint="leave --ref out for the project's own; in a script, see that its variable is set",
+        )
+
+
 def kind_named(key: str) -> type[Source]:
     """The class that makes the trees of a kind, by its key in [source]."""
     module, _, name = KINDS[key].made_by.partition(":")

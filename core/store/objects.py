@@ -16,13 +16,13 @@ from urllib.parse import unquote
 
 from core.config import Project
 from core.config.store import Store
-from core.errors import StoreError, StoreSilent, UsageError
+from core.errors import StoreError, UsageError
 from core.jobs import Ahead, Cancel, several
 from core.pending import whole
 from core.store import sending
 from core.store.catalog import Object
+from core.store.said import failed, is_of_an_object, silent
 from core.store.sending import Sending
-from core.text import clean
 
 T = TypeVar("T")
 
@@ -215,7 +215,7 @@ class Objects:
             except StoreError:
                 raise
             except Exception as error:  # obstore raises its own, and Python's in place of some
-                if isinstance(error, FileNotFoundError) and "NoSuchBucket" not in str(error):
+                if isinstance(error, FileNotFoundError) and is_of_an_object(str(error)):
                     return None
                 raise self._failed(error) from None
 
@@ -228,7 +228,7 @@ class Objects:
             cancel.check()
             if sent and sent.late:
                 sent.end()
-                raise _silent(self.place)
+                raise silent(self.place)
         return ahead.get()
 
     def _failed(self, error: BaseException) -> StoreError:
@@ -255,27 +255,6 @@ def store_of(project: Project) -> Objects:
     if project.store is None:
         raise UsageError("turnout.toml has no [store]", hint="docs/store.md shows how to set one up")
     return objects_of(project)
-
-
-def failed(place: str, said: str, kind: str) -> StoreError:
-    """The error of what obstore raised: the first line of what it says; the rest is its own inside."""
-    if "kind: Timeout" in said:
-        return _silent(place)
-    line = clean(said.strip().partition("\n")[0], 400)
-    line = re.sub(r"^Generic [A-Za-z0-9]+ error: ", "", line)
-    if kind in ("UnauthenticatedError", "PermissionDeniedError") or re.search(r"\b40[13]\b", line):
-        hint = "check key-id and key of [store], or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and what they may do"
-        return StoreError("the store refuses access", detail=f"{place}: {line}", hint=hint)
-    hint = "check url, endpoint and region of [store], and that this machine can reach it"
-    return StoreError("the store cannot be used", detail=f"{place}: {line}", hint=hint)
-
-
-def _silent(place: str) -> StoreError:
-    return StoreSilent(
-        "the store does not answer",
-        detail=f"{place}: nothing happened for {sending.SILENT:g} s",
-        hint="check that the store works, and that this machine can reach it; then try again",
-    )
 
 
 def _secret(part: str) -> bool:

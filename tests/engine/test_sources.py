@@ -6,6 +6,9 @@ import pytest
 
 from core import DeployRequest, PromoteRequest, PruneRequest, RollbackRequest, verify
 from core.errors import UsageError
+from core.events import unheard
+from core.jobs import Cancel
+from core.operations import storing
 from tests.engine.driving import live, record, snapshot
 from tests.engine.test_promote import staging
 from tests.projects import Link, Script
@@ -49,6 +52,23 @@ def test_a_revision_is_given_only_where_the_source_has_none(sshd, project_factor
         with pytest.raises(UsageError, match="cannot be a revision"):
             directory.plan(DeployRequest(revision=wrong))
     assert directory.plan(DeployRequest(revision="1.0")).record.revision == "1.0"
+
+
+@pytest.mark.parametrize("ref", ["", " "])
+def test_a_revision_that_is_empty_deploys_no_other_one(ref, sshd, project_factory, engine):
+    """A variable that is not set, in a script of CI."""
+    operator = engine(project_factory([sshd], {"index.html": "one\n"}))
+    for request in (DeployRequest(ref=ref), DeployRequest(ref=ref, from_store=True)):
+        with pytest.raises(UsageError, match="the revision is empty"):
+            operator.plan(request)
+    with pytest.raises(UsageError, match="the revision is empty"):
+        storing.push(operator.fleet.project, "production", ref, unheard, Cancel())
+
+
+def test_what_comes_from_the_store_is_not_built_again(sshd, project_factory, engine):
+    operator = engine(project_factory([sshd], {"index.html": "one\n"}))
+    with pytest.raises(UsageError, match="is not built here"):
+        operator.plan(DeployRequest(from_store=True, rebuild=True))
 
 
 def test_a_part_of_a_repository_at_its_newest_tag_is_deployed(sshd, project_factory, engine):

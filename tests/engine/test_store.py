@@ -194,14 +194,17 @@ def test_a_pack_that_is_not_right_is_told_and_the_server_gets_its_files_from_her
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"endpoint": "http://127.0.0.1:1"}, "the store cannot be used"),
-        ({"key": "wrong-secret-key"}, "the store refuses access"),
+        ({"endpoint": "http://127.0.0.1:1"}, "http://127.0.0.1:1 cannot be reached: Connection refused; the files"),
+        ({"key": "wrong-secret-key"}, "answered 403 Forbidden: SignatureDoesNotMatch, The request signature"),
+        ({"key-id": "AKIANOBODY"}, "answered 403 Forbidden: InvalidAccessKeyId, The access key"),
+        ({"url": "s3://no-such-bucket/x"}, "answered 404 Not Found: NoSuchBucket, The specified bucket does not exist"),
     ],
+    ids=["refused", "key", "key-id", "bucket"],
 )
 def test_a_store_that_cannot_be_used_is_told_in_the_plan_and_all_is_sent(
     options, said, seaweed, folder, sshd, project_factory, engine
 ):
-    operator = engine(project_factory([sshd], SMALL, extra=seaweed.table(folder.replace(" ", ""), **options)))
+    operator = engine(project_factory([sshd], SMALL, extra=seaweed.table(folder, **options)))
     plan = operator.plan(DeployRequest(tag="r1"))
     (warning,) = [text for text in plan.warnings if "store" in text]
     assert said in warning and "files are sent from here" in warning
@@ -745,6 +748,7 @@ def test_ci_pushes_and_a_laptop_deploys_and_prune_keeps_what_a_record_names(
     ci.config.write_text(ci.config.read_text().replace('host = "web"', 'host = "127.0.0.1"\nport = 1'))
     ended = turnout(ci, "store", "prune", "--unused-for", "0s", "--yes")
     assert ended.returncode == 3 and "unknown what the records of a server need" in ended.stderr, ended
+    assert "-> is sshd running there, and is the port right?; the store is not pruned" in ended.stderr, ended
 
 
 @pytest.fixture

@@ -9,9 +9,8 @@ import pytest
 from core.config import parse
 from core.config.effective import settings
 from core.config.reading import written
-from core.errors import ConfigError, StoreError
+from core.errors import ConfigError
 from core.settings import Settings
-from core.store.objects import failed
 
 HEAD = 'project = "shop"\nsource.git = "."\nenvironments.p.servers = [{ name = "w", host = "w", root = "/srv/shop" }]\n'
 
@@ -52,9 +51,3 @@ def test_the_access_key_is_hidden_and_completed_only_where_it_is_used(tmp_path: 
     shown = {item.key: item.value for item in settings(project, project.environment("p"), written(file))}
     assert (shown["key"], shown["key-id"], shown["url"]) == ('"***"', '"***"', '"s3://releases"')
     assert "very-secret-key" not in repr(project)
-
-
-def test_what_a_store_says_becomes_one_line_and_a_hint() -> None:
-    error = failed("s3://releases", "Generic S3 error: refused\n\nDebug source:\nReqwest { url: x }", "GenericError")
-    assert isinstance(error, StoreError) and error.detail == "s3://releases: refused"
-    assert "access" in failed("s3://r", "status code: 403 Forbidden", "GenericError").title

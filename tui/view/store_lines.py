@@ -60,7 +60,8 @@ def prune_lines(plan: Pruning, now: float) -> list[Line]:
         lines += stored_lines(plan.trees, now)
     if plan.others:
         freed = size(sum(item.bytes for item in plan.others))
-        lines.append(line(f"and {count(len(plan.others), 'pack')} that only make a deploy faster, {freed}"))
+        what = f"{count(len(plan.others), 'object')} that no release needs, of earlier changes or unfinished pushes"
+        lines.append(line(f"{'and ' if plan.trees else ''}{what}, {freed}"))
     return lines
 
 

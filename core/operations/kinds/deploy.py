@@ -31,6 +31,7 @@ from core.records import REVISION_RULE, Record, ServerState, is_revision, next_s
 from core.records.record import short_revision
 from core.source import make_tree, source_of
 from core.source.early import coming_of
+from core.source.kinds import refuse_empty
 from core.source.tree import Tree
 from core.text import clean
 
@@ -68,6 +69,9 @@ class Deploy(Operation[DeployRequest], request=DeployRequest):
 
     def check(self) -> None:
         super().check()
+        refuse_empty(self.request.ref)
+        if self.request.rebuild and self.request.from_store:
+            raise UsageError("what comes from the store is not built here", hint="leave out --rebuild, or --from-store")
         revision, source = self.request.revision, self.fleet.project.source
         if revision is None:
             return
