@@ -41,7 +41,7 @@ def pushed_tree(project: Project, environment: str, ref: str | None, emit: Emit,
         tree = trees.stored_tree(objects, project, record, emit, cancel) if record else None
         if tree is not None:
             return tree
-    what = f"of {wanted[:12]} " if wanted else ""
+    what = f"of {catalog.short(wanted)} " if wanted else ""
     raise UsageError(
         f"the store has no tree {what}for {environment}",
         hint=f"`turnout store push {environment}` puts one there; `turnout store list` shows what is there",
@@ -64,7 +64,7 @@ def _meant(found: list[_Found], wanted: str, *, named: bool) -> list[_Found]:
     if len(revisions) > 1 or (named and revisions and len(wanted) < SHORTEST_REVISION):
         raise UsageError(
             f"{wanted} does not say which revision",
-            detail=f"the store has {some([revision[:12] for revision in revisions], 5)}",
+            detail=f"the store has {some(revisions, 5, catalog.short)}",
             hint="write more of it",
         )
     return found

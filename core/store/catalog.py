@@ -160,6 +160,11 @@ def token(revision: str) -> str:
     return _TOKEN.sub("_", revision)[:100] or "_"
 
 
+def short(revision: str) -> str:
+    """A revision, or one as a part of a key, as people know it: of a folder's content it is the digest that tells."""
+    return revision[: 12 + len("content:")] if revision.startswith(("content:", "content_")) else revision[:12]
+
+
 def trial_key(id_: str) -> str:
     return f"{TRIALS}/{id_}.tar.gz"
 

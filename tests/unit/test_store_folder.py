@@ -220,6 +220,11 @@ def test_a_revision_is_named_so_that_it_can_be_only_one(project, objects, tmp_pa
             pushed_tree(project, "production", word, unheard, Cancel())
     with pytest.raises(UsageError, match="has no tree of ee"):
         pushed_tree(project, "production", "ee", unheard, Cancel())
+    for digest in ("bf606fe06ea4", "bf60a7b2c3d4"):
+        pushed(objects, tree_of(tmp_path / digest, {"a": digest.encode()}, f"content:{digest}"))
+    with pytest.raises(UsageError) as caught:
+        pushed_tree(project, "production", "content:bf60", unheard, Cancel())
+    assert "content_bf606fe06ea4, content_bf60a7b2c3d4" in caught.value.detail
 
 
 @pytest.mark.parametrize("revision", ["content:bf606fe06ea4", "v2.4.1-rc1", "a" * 64])

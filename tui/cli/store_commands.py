@@ -32,6 +32,7 @@ def carry_out(command: Command) -> Answer:
 
 def _push(command: Command) -> Answer:
     from core.operations.storing import Pushing, push
+    from core.store.catalog import short
     from core.store.objects import store_of
 
     project, words = command.read(), command.options.words
@@ -46,7 +47,7 @@ def _push(command: Command) -> Answer:
     done = command.follower.run("push", work)
     manifest = done.tree.manifest
     amount = f"{size(manifest.bytes)} in {count(manifest.files, 'file')}"
-    what = f"{done.tree.revision[:12]} for {environment.name}: {amount}"
+    what = f"{short(done.tree.revision)} for {environment.name}: {amount}"
     summary = f"the store had it already: {what}"
     if not done.there:
         summary = f"in the store: {what}, {size(done.pack.bytes)} packed"

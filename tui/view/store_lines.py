@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from core.store.catalog import short
 from core.text import count, size
 from tui.view.formats import ago
 from tui.view.glyphs import Glyphs
@@ -25,7 +26,7 @@ def stored_lines(trees: Sequence[StoredTree], now: float) -> list[Line]:
     rows = [
         (
             tree.digest[:SHORT],
-            _short(known["revision"]) or "–",
+            short(one_line(known["revision"])) or "–",
             one_line(known["environments"]) or "–",
             size(tree.bytes),
             ago(now - tree.newest),
@@ -63,11 +64,6 @@ def prune_lines(plan: Pruning, now: float) -> list[Line]:
         what = f"{count(len(plan.others), 'object')} that no release needs, of earlier changes or unfinished pushes"
         lines.append(line(f"{'and ' if plan.trees else ''}{what}, {freed}"))
     return lines
-
-
-def _short(revision: str) -> str:
-    text = one_line(revision)
-    return text[: SHORT + len("content:")] if text.startswith("content:") else text[:SHORT]
 
 
 def _in_cells(row: Sequence[str], cells: Sequence[int]) -> str:
