@@ -128,9 +128,11 @@ def making(parent: Path) -> Iterator[Path]:
     """
     make_folder(parent)
     folder = Path(tempfile.mkdtemp(prefix=_MAKING, dir=parent))
-    lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    new = folder / f"{_LOCK}.new"
+    lock = os.open(new, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        os.rename(new, folder / _LOCK)  # a sweep finds it locked, or not at all
         yield folder
     finally:
         os.close(lock)

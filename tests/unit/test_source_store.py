@@ -103,6 +103,20 @@ def test_a_sweep_leaves_what_is_being_made(tmp_path: Path) -> None:
         until(lambda: {path.name for path in tmp_path.iterdir()} == expected, "leftovers are removed")
 
 
+def test_a_sweep_leaves_what_is_not_locked_yet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lock, places = store.fcntl.flock, [tmp_path]
+
+    def sweep_first(file: int, how: int) -> None:
+        if places:
+            sweep(places.pop())
+        lock(file, how)
+
+    monkeypatch.setattr(store.fcntl, "flock", sweep_first)
+    with making(tmp_path) as made:
+        (made / "half").write_text("x")
+        assert not places
+
+
 def test_what_is_gone_already_can_be_discarded(tmp_path: Path) -> None:
     discard(tmp_path / "missing")
     assert list(tmp_path.iterdir()) == []
