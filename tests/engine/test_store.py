@@ -466,7 +466,8 @@ def test_a_slow_store_is_waited_for_and_neither_a_process_nor_a_file_has_its_add
     operator = engine(project_factory([place], FILES, extra=seaweed.table(folder, endpoint=between.endpoint)))
     operator.deploy(tag="r1")
     assert live(place) == "r1" and not warnings(operator) and len(between.asked) == 1
-    assert any(fetcher.partition("-")[0].encode() in line for line in lines)
+    program = next(iter(FETCHERS[fetcher])).encode()
+    assert program in {line.partition(b"\0")[0].rpartition(b"/")[2] for line in lines}
     assert not [line for line in lines if b"X-Amz" in line] and not open_files
     at_rest([place])
 

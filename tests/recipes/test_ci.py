@@ -80,6 +80,7 @@ def gitlab(text: str) -> tuple[list[str], dict[str, str]]:
 def test_ci_deploys_and_a_laptop_says_go(recipe, tmp_path, notified, monkeypatch):
     address, texts = notified
     need("ssh")
+    need("sshd")  # which reads the key that is added below
     place, jobs = recipe.place, Jobs(recipe, tmp_path)
     recipe.names["ssh-keyscan web1.example.com"] = f"ssh-keyscan -p {place.port} {place.host} 2> /dev/null"
     monkeypatch.setenv("NOTIFY_URL", address)
