@@ -36,7 +36,7 @@ from core.remote.transport import BROKEN
 from core.remote.upload import Upload
 from core.shape import shape_digest
 from core.site import ServerSite
-from core.tar.compression import PLAIN, compressor, packer
+from core.tar.compression import PLAIN, compressed, packer
 from core.tar.writer import END, header, padding
 from core.text import clean
 
@@ -151,8 +151,7 @@ def _release(held: Held, project: Project, state: ServerState, upload: Upload, *
         yield from store(held, project, state, manifest, raw)
     unpack = packer(state.features)
     if unpack != PLAIN:
-        squeeze = compressor(unpack, state.rtt)
-        raw = squeeze.compress(raw) + squeeze.flush()
+        raw = compressed(raw, unpack, state.rtt)
     cancel = Cancel()
     record = Record(
         tag=TAG, seq=1, created=time.time(), digest=manifest.digest, bytes=manifest.bytes, files=manifest.files

@@ -105,7 +105,10 @@ class Delivery:
             return True
         self._senders -= len(servers)
         for name in servers:
-            del self._differences[name], self._fan_outs[name]
+            del self._differences[name]
+            unused = self._fan_outs.pop(name)
+            self._patching.pop(unused, None)
+            self._large.pop(unused, None)
         return False
 
     def _is_of_group(self, name: str) -> bool:

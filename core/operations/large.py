@@ -10,7 +10,7 @@ from core.remote.held import Held
 from core.remote.lanes import PIECE, Lanes, LargeFile, Target
 from core.remote.upload import Upload
 from core.source.tree import Tree
-from core.tar.compression import PLAIN, compressor
+from core.tar.compression import PLAIN, compressed
 from core.tar.writer import changed
 from core.text import count
 
@@ -83,8 +83,7 @@ class Beside:
         rtt = held.session.rtt
 
         def squeeze(content: bytes) -> bytes:
-            squeezes = compressor(unpack, rtt)
-            return squeezes.compress(content) + squeezes.flush()
+            return compressed(content, unpack, rtt)
 
         target = Target(held.root, held.token, unpack, held.session.ownership, squeeze if unpack != PLAIN else None)
         connections = held.session.connections(lanes_for(self.bytes, rtt, servers))

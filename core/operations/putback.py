@@ -32,7 +32,6 @@ def put_back(run: Run, standing: Standing, hooks: HookRuns, cause: TurnoutError)
     cancel = Controls().cancel
     went = bool(standing.switched)
     why = run.fleet.project.mask(_reason(cause))
-
     patience = partial(_patience, standing)
 
     def conclude(name: str, again: bool) -> None:

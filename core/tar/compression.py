@@ -35,20 +35,21 @@ class Squeeze(Protocol):
     def flush(self) -> bytes: ...
 
 
-def gzip() -> Squeeze:
-    """gzip at its fastest."""
-    return zlib.compressobj(1, zlib.DEFLATED, 31)
+def compressor(packing: str, rtt: float) -> Squeeze:
+    """gzip at its fastest, or zstd for a way of so many seconds. ImportError where this Python has no zstd.
 
-
-def zstd(rtt: float) -> Squeeze:
-    """zstd for a way of so many seconds. ImportError where this Python has none."""
+    packing   GZIP or ZSTD
+    """
+    if packing == GZIP:
+        return zlib.compressobj(1, zlib.DEFLATED, 31)
     squeeze: Squeeze = zstd_library().ZstdCompressor(level=3 if rtt >= FAR_RTT else 1)
     return squeeze
 
 
-def compressor(packing: str, rtt: float) -> Squeeze:
-    """That of GZIP or ZSTD, for a way of so many seconds. ImportError where this Python has none."""
-    return zstd(rtt) if packing == ZSTD else gzip()
+def compressed(content: bytes, packing: str, rtt: float) -> bytes:
+    """All of it at once; see `compressor`."""
+    squeeze = compressor(packing, rtt)
+    return squeeze.compress(content) + squeeze.flush()
 
 
 def has_zstd() -> bool:

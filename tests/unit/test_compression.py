@@ -13,13 +13,14 @@ from core.tar.compression import (
     COMPRESS_FROM,
     COMPRESS_RTT,
     FAR_RTT,
+    GZIP,
     PIECE,
     PIECES,
-    gzip,
+    ZSTD,
+    compressor,
     packed,
     pays_to_compress,
     probes,
-    zstd,
 )
 from core.tar.writer import Chunk
 from core.tar.zstd import zstd_library
@@ -68,7 +69,7 @@ def test_zstd_pays_over_any_way_and_never_for_noise() -> None:
 @pytest.mark.parametrize("way", ["gzip", "near", "far"])
 def test_a_packed_stream_holds_what_went_in_and_counts_it(way: str) -> None:
     chunks = [Chunk(TEXT, len(TEXT), 2), Chunk(NOISE, 10, 0), Chunk(b"", 0, 1)]
-    squeeze = gzip() if way == "gzip" else zstd(FAR_RTT if way == "far" else 0.0)
+    squeeze = compressor(GZIP if way == "gzip" else ZSTD, FAR_RTT if way == "far" else 0.0)
     out = list(packed(chunks, squeeze))
     raw = b"".join(chunk.raw for chunk in out)
     assert (zlib.decompress(raw, 31) if way == "gzip" else zstd_library().decompress(raw)) == TEXT + NOISE
